@@ -1,0 +1,108 @@
+// The configuration as the rest of the code sees it: parsed, defaulted, nothing left to interpret.
+import type { ProviderKind } from "./providers/provider.ts";
+import type { Dialect } from "./wires/wire.ts";
+
+export type ProviderConfig = {
+  id: string;
+  kind: ProviderKind;
+  apiKey?: string;
+  baseUrl?: string;
+  /** Headers sent with every call (`openai-organization`, a proxy's own key). */
+  headers: Record<string, string>;
+  /** Models to list, beside what the provider itself lists. */
+  models: string[];
+  /** Overrides of the kind's dialect flags. */
+  dialect: Dialect;
+  /** `anthropic-beta` values that may pass to this provider; ["*"] passes all (F21). */
+  betas: string[];
+  /** azure-openai: the API version; absent uses the v1 path. `tokenCredential` asks Entra for a token. */
+  apiVersion?: string;
+  tokenCredential?: boolean;
+  /** bedrock */
+  region?: string;
+  accessKeyId?: string;
+  secretAccessKey?: string;
+  sessionToken?: string;
+  bearerToken?: string;
+  /** echo: milliseconds between words. Default 20. */
+  pace?: number;
+};
+
+export type ModelConfig = {
+  name: string;
+  strategy: "fallback";
+  /** `provider/model` or another alias, in order. */
+  targets: string[];
+  maxOutputTokens?: number;
+};
+
+/** Money per million tokens, in US dollars. */
+export type Price = {
+  input: number;
+  output: number;
+  cachedInput?: number;
+  cacheWrite?: number;
+  cacheWriteLong?: number;
+};
+
+export type RetryConfig = {
+  /** Tries per target, the first one included. */
+  attempts: number;
+  /** Milliseconds of the first pause; it doubles, with jitter. */
+  baseDelayMs: number;
+  maxDelayMs: number;
+  /** Milliseconds for all tries of all targets together until the first event. */
+  totalMs: number;
+};
+
+export type TimeoutConfig = {
+  connectMs: number;
+  /** Until the upstream's response headers. */
+  headersMs: number;
+  /** Silence between two upstream reads. */
+  idleMs: number;
+};
+
+export type ServerConfig = {
+  host: string;
+  port: number;
+  /** Bytes. */
+  maxBodyBytes: number;
+  headersTimeoutMs: number;
+  bodyTimeoutMs: number;
+  heartbeatMs: number;
+  drainMs: number;
+};
+
+export type AuthConfig = {
+  /** `open` is allowed on loopback only. */
+  mode: "open" | "keys";
+  keys: { name: string; key: string }[];
+};
+
+export type CorsConfig = {
+  origins: string[];
+  headers: string[];
+  exposeHeaders: string[];
+  maxAgeSeconds: number;
+  credentials: boolean;
+};
+
+export type HeddleConfig = {
+  environment: "development" | "staging" | "production";
+  providers: ProviderConfig[];
+  models: ModelConfig[];
+  prices: Record<string, Price>;
+  retry: RetryConfig;
+  timeouts: TimeoutConfig;
+  server: ServerConfig;
+  auth: AuthConfig;
+  cors: CorsConfig | undefined;
+  log: { level: "debug" | "info" | "warn" | "error" | "silent" };
+  /** Where stores keep their files. */
+  dataDir: string;
+  /** Things worth telling the operator at start: aliases in use, settings ignored. Never a value. */
+  notices: string[];
+  /** The file it came from, where there was one. */
+  source?: string;
+};
