@@ -1,0 +1,91 @@
+// The upstream transport of functions: node:http(s) by getBuiltinModule, which loads nothing else at a cold start (SPEED).
+import type * as Http from "node:http";
+import type * as Https from "node:https";
+import { GatewayError } from "../model/error.ts";
+import { createByteQueue } from "./byte-queue.ts";
+import { decompressed } from "./decompress.ts";
+import type { Transport, TransportResponse } from "./transport.ts";
+import { plainHeaders, type TransportTimeouts } from "./transport-shared.ts";
+import { upstreamFailure } from "./upstream-error.ts";
+
+export const createNodeTransport = (timeouts: TransportTimeouts): Transport => {
+  const agents: { http?: Http.Agent; https?: Https.Agent } = {};
+  const httpAgent = (): Http.Agent =>
+    (agents.http ??= new (process.getBuiltinModule("node:http").Agent)({ keepAlive: true, keepAliveMsecs: 30_000 }));
+  const httpsAgent = (): Https.Agent =>
+    (agents.https ??= new (process.getBuiltinModule("node:https").Agent)({ keepAlive: true, keepAliveMsecs: 30_000 }));
+
+  return {
+    close: () => {
+      agents.http?.destroy();
+      agents.https?.destroy();
+      return Promise.resolve();
+    },
+    send: (request, signal) =>
+      new Promise<TransportResponse>((resolve, reject) => {
+        if (signal.aborted) {
+          reject(upstreamFailure(undefined, "connect", signal));
+          return;
+        }
+        const secure = request.url.startsWith("https:");
+        const headers: Record<string, string | number> = { ...request.headers };
+        if (request.body !== undefined) headers["content-length"] = Buffer.byteLength(request.body);
+        const options = { method: request.method, headers, agent: secure ? httpsAgent() : httpAgent() };
+        const client = secure
+          ? process.getBuiltinModule("node:https").request(request.url, options)
+          : process.getBuiltinModule("node:http").request(request.url, options);
+
+        let fail: (error: unknown) => void = (error) => reject(upstreamFailure(error, "connect", signal));
+        const late = (message: string): void => {
+          client.destroy(new GatewayError("upstream_timeout", message));
+        };
+        const connectTimer = setTimeout(() => late("The provider could not be reached in time."), timeouts.connectMs);
+        const headersTimer = setTimeout(() => late("The provider sent no answer in time."), timeouts.headersMs);
+        const onAbort = (): void => {
+          client.destroy();
+        };
+        signal.addEventListener("abort", onAbort);
+        const settled = (): void => {
+          clearTimeout(connectTimer);
+          clearTimeout(headersTimer);
+        };
+        client.on("socket", (socket) => {
+          if (socket.connecting) socket.once(secure ? "secureConnect" : "connect", () => clearTimeout(connectTimer));
+          else clearTimeout(connectTimer);
+        });
+        client.on("error", (error) => {
+          settled();
+          signal.removeEventListener("abort", onAbort);
+          fail(error);
+        });
+        client.on("response", (response) => {
+          settled();
+          const queue = createByteQueue({
+            pause: () => response.pause(),
+            resume: () => response.resume(),
+            abandon: () => client.destroy(),
+          });
+          fail = (error) => queue.fail(upstreamFailure(error, "body", signal));
+          response.setTimeout(timeouts.idleMs, () => late("The provider stopped sending in the middle of its answer."));
+          response.on("data", (chunk: Uint8Array) => queue.push(chunk));
+          response.on("end", () => {
+            signal.removeEventListener("abort", onAbort);
+            queue.end();
+          });
+          response.on("error", (error) => fail(error));
+          response.on("close", () => {
+            signal.removeEventListener("abort", onAbort);
+            if (!response.complete) fail(new Error("closed before the end"));
+          });
+          const plain = plainHeaders(response.headers);
+          try {
+            resolve({ status: response.statusCode ?? 0, headers: plain, body: decompressed(plain, queue.body) });
+          } catch (error) {
+            client.destroy();
+            reject(upstreamFailure(error, "body", signal));
+          }
+        });
+        client.end(request.body);
+      }),
+  };
+};
