@@ -44,6 +44,8 @@ export const createByteQueue = (source: { pause: () => void; resume: () => void;
         done = true;
         source.abandon();
       }
+      reader?.resolve(finished);
+      reader = undefined;
       waiting.length = 0;
       return Promise.resolve(finished);
     },

@@ -19,6 +19,8 @@ export type Reply = {
   status: number;
   headers: Headers;
   body: ReplyBody;
+  /** A frame that the writer may put between two chunks of a silent stream (F9); absent or "" where there is none. */
+  heartbeat?: string;
 };
 
 export type Invocation = {

@@ -1,0 +1,118 @@
+// One model call, left to right: read, route, try, answer. Retry and fallback end with the first upstream event.
+import type { Headers, Reply } from "./model/call.ts";
+import { GatewayError, toGatewayError } from "./model/error.ts";
+import type { MediaFetcher } from "./http/media.ts";
+import type { Provider } from "./providers/provider.ts";
+import { redactError } from "./providers/redact.ts";
+import type { Breaker } from "./routing/breaker.ts";
+import { type Clock, firstThatAnswers, type RetryPolicy } from "./routing/retry.ts";
+import type { RouteTarget } from "./routing/resolve.ts";
+import type { Wire } from "./wires/wire.ts";
+import type { WireId } from "./model/wire-id.ts";
+import type { Attempt, ChatCall, ReadCall } from "./chat/call.ts";
+import { translate } from "./chat/cross-wire.ts";
+import type { Meter, MeterStart } from "./chat/meter.ts";
+import { readCall } from "./chat/read.ts";
+import { mayPass, passThrough } from "./chat/same-wire.ts";
+
+export type ChatServices = {
+  resolve: (model: string) => readonly RouteTarget[];
+  provider: (id: string) => Promise<Provider>;
+  wire: (id: WireId) => Wire;
+  meter: (start: MeterStart) => Meter;
+  fetchMedia: MediaFetcher;
+  breaker: Breaker;
+  retry: RetryPolicy;
+  clock: Clock;
+  /** The most output tokens a model can make, where known. */
+  outputLimit: (provider: Provider, model: string) => number | undefined;
+};
+
+/** Client headers that reach a provider. Betas are filtered by the provider's own allow list (F21). */
+const forwarded = ["anthropic-beta", "anthropic-version", "openai-beta", "idempotency-key", "traceparent", "tracestate"];
+
+export const forwardedHeaders = (headers: Headers, provider: Provider): Headers => {
+  const passed: Headers = {};
+  for (const name of forwarded) {
+    const value = headers[name];
+    if (value !== undefined) passed[name] = value;
+  }
+  if (provider.kind === "echo")
+    for (const name in headers) {
+      const value = headers[name];
+      if (value !== undefined && name.startsWith("x-echo-")) passed[name] = value;
+    }
+  return passed;
+};
+
+/** The client's own wire where the provider speaks it for this model, else the provider's first. */
+const upstreamWire = (provider: Provider, model: string, client: WireId): WireId => {
+  const spoken = provider.wires(model);
+  const first = spoken[0];
+  if (first === undefined) throw new GatewayError("internal", `The provider '${provider.id}' speaks no wire.`);
+  return spoken.includes(client) ? client : first;
+};
+
+export const createChat =
+  (services: ChatServices) =>
+  async (call: ChatCall): Promise<Reply> => {
+    const { invocation, wire } = call;
+    const read: ReadCall = readCall(call);
+    const meter = services.meter({
+      requestId: invocation.requestId,
+      wire: wire.id,
+      operation: "generate",
+      model: read.model,
+      stream: read.stream,
+      keyName: call.keyName,
+    });
+    const leaving = new AbortController();
+    const leave = (): void => leaving.abort();
+    if (invocation.signal.aborted) leave();
+    else invocation.signal.addEventListener("abort", leave, { once: true });
+
+    let firstMaker: string | undefined;
+    try {
+      const targets = services.breaker.order(services.resolve(read.model));
+      const reply = await firstThatAnswers(targets, services.retry, services.clock, leaving.signal, async (route, number) => {
+        const provider = await services.provider(route.provider);
+        const maker = provider.makerOf?.(route.model) ?? provider.maker;
+        firstMaker ??= maker;
+        const attempt: Attempt = {
+          provider,
+          number,
+          moved: maker !== firstMaker,
+          signal: leaving.signal,
+          headers: forwardedHeaders(call.headers, provider),
+          upstream: services.wire(upstreamWire(provider, route.model, wire.id)),
+          target: {
+            provider: provider.id,
+            maker,
+            model: route.model,
+            dialect: provider.dialect(route.model),
+            ...limitOf(route.maxOutputTokens ?? services.outputLimit(provider, route.model)),
+          },
+        };
+        meter.attempt({ provider: provider.id, model: route.model, number });
+        try {
+          const answer = mayPass(read, attempt)
+            ? await passThrough(read, attempt, meter)
+            : await translate(read, attempt, meter, services.fetchMedia);
+          services.breaker.succeeded(route);
+          return answer;
+        } catch (thrown) {
+          const error = redactError(toGatewayError(thrown), provider.secrets());
+          services.breaker.failed(route, error);
+          throw error;
+        }
+      });
+      return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      meter.finish(error.status, error);
+      throw error;
+    }
+  };
+
+const limitOf = (maxOutputTokens: number | undefined): { maxOutputTokens?: number } =>
+  maxOutputTokens === undefined ? {} : { maxOutputTokens };

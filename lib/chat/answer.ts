@@ -1,0 +1,84 @@
+// What both ways of answering share: reading an upstream's refusal, the headers of a stream, an error in the middle of one.
+import { readAll, type TransportResponse } from "../http/transport.ts";
+import { GatewayError } from "../model/error.ts";
+import type { Headers, ReplyBody } from "../model/call.ts";
+import type { StreamEvent } from "../model/event.ts";
+import type { ClientWire, EventEncoder, ReplyContext } from "../wires/wire.ts";
+import { encodeGeminiArray } from "../wires/gemini-generate/index.ts";
+import type { Attempt, ReadCall } from "./call.ts";
+
+const errorBodyLimit = 1024 * 1024;
+
+/** The error a provider answered with. A body that can't be read leaves the status to speak. */
+export const upstreamError = async (response: TransportResponse, attempt: Attempt): Promise<GatewayError> => {
+  let text = "";
+  try {
+    text = Buffer.from(await readAll(response.body, errorBodyLimit)).toString("utf8");
+  } catch (thrown) {
+    if (attempt.signal.aborted) throw thrown;
+  }
+  return attempt.upstream.decodeError(response.status, response.headers, text, attempt.target);
+};
+
+export const isEventStream = (response: TransportResponse): boolean =>
+  /text\/event-stream|vnd\.amazon\.eventstream|application\/stream\+json/.test(response.headers["content-type"] ?? "");
+
+export const eventStreamHeaders = (contentType?: string): Headers => ({
+  "content-type": contentType ?? "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  // Reverse proxies (nginx above all) must not gather the stream.
+  "x-accel-buffering": "no",
+});
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/** 24 characters of [A-Za-z0-9]: an id's body. */
+export const newId = (): string => {
+  let id = "";
+  for (let at = 0; at < 24; at += 1) id += letters[Math.floor(Math.random() * letters.length)];
+  return id;
+};
+
+export const replyContext = (read: ReadCall): ReplyContext => ({ request: read.request(), now: Date.now(), newId });
+
+/** The client's stream encoder, in the form it asked for. */
+export const clientEncoder = (read: ReadCall): EventEncoder =>
+  read.call.array ? encodeGeminiArray(replyContext(read)) : read.call.wire.encodeEvents(replyContext(read));
+
+/** A failure after the 200, as the wire's own event and a clean end (F26). For streams whose bytes were passed: no encoder has followed them. */
+export const inBandError = (read: ReadCall, error: GatewayError): string => {
+  const encoder = standaloneEncoder(read.call.wire);
+  const event: StreamEvent = { type: "error", error };
+  return encoder.push([event]) + encoder.end();
+};
+
+const standaloneEncoder = (wire: ClientWire): EventEncoder =>
+  wire.encodeEvents({
+    request: { model: "", stream: true, system: [], messages: [], tools: [], sampling: {} },
+    now: Date.now(),
+    newId,
+  });
+
+/** A generator as a body whose `abandon` runs once where the reader leaves early, even before it began (a generator's `finally` would not). */
+export const byteStream = (
+  source: AsyncGenerator<Uint8Array | string>,
+  abandon: () => Promise<void>,
+): Exclude<ReplyBody, string | Uint8Array> => {
+  let over = false;
+  const iterator: AsyncIterator<Uint8Array | string> = {
+    next: async () => {
+      const result = await source.next();
+      if (result.done === true) over = true;
+      return result;
+    },
+    return: async () => {
+      if (!over) {
+        over = true;
+        await abandon();
+        await source.return(undefined);
+      }
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
+};

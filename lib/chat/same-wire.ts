@@ -1,0 +1,226 @@
+// Pass-through: the client's wire is the provider's. Bytes both ways; only the model's name and the credentials change.
+import { readAll, type TransportResponse } from "../http/transport.ts";
+import { memberText, scanObject, splice } from "../http/scan.ts";
+import { GatewayError, toGatewayError } from "../model/error.ts";
+import { isObject, parseJson } from "../model/json.ts";
+import type { Headers, Reply } from "../model/call.ts";
+import type { Dialect } from "../wires/wire.ts";
+import type { Attempt, Meter, ReadCall } from "./call.ts";
+import { createFrameCutter } from "./frames.ts";
+import { createTap } from "./tap.ts";
+import { byteStream, eventStreamHeaders, inBandError, isEventStream, upstreamError } from "./answer.ts";
+
+/** What sealed state of another maker looks like anywhere in a body (`seal` in wires/shared). */
+const sealMark = Buffer.from("aGVkZGxl");
+
+/** Request fields that the host's dialect names otherwise or refuses: such a call is translated, not passed. */
+const dialectTouches = (dialect: Dialect, has: (name: string) => boolean): boolean =>
+  (dialect.maxTokensField === "max_tokens" && has("max_completion_tokens")) ||
+  (dialect.structuredOutput !== undefined && dialect.structuredOutput !== "json_schema" && has("response_format")) ||
+  (dialect.reasoningEffort !== undefined && dialect.reasoningEffort !== true && has("reasoning_effort")) ||
+  (dialect.parallelToolCalls === false && has("parallel_tool_calls")) ||
+  (dialect.toolChoiceRequired === false && has("tool_choice")) ||
+  (dialect.streamOptions === false && has("stream_options")) ||
+  (dialect.refuses?.some(has) ?? false);
+
+/** Whether nothing but the model's name and the credentials must change. */
+export const mayPass = (read: ReadCall, attempt: Attempt): boolean => {
+  const { scan, call } = read;
+  if (scan === undefined || attempt.upstream.id !== call.wire.id || attempt.moved) return false;
+  if (attempt.target.dialect.bedrockAnthropic === true) return false;
+  if (dialectTouches(attempt.target.dialect, (name) => scan.members.has(name))) return false;
+  return !Buffer.from(call.body.buffer, call.body.byteOffset, call.body.length).includes(sealMark);
+};
+
+/**
+ * Chat tells a stream's usage only when asked. Where the caller did not ask, the gateway does, and keeps the answer's extra
+ * frame to itself.
+ */
+const asksForUsage = (read: ReadCall, attempt: Attempt): boolean =>
+  attempt.upstream.id === "openai-chat" &&
+  read.stream &&
+  attempt.target.dialect.streamOptions !== false &&
+  attempt.provider.kind !== "echo" &&
+  read.scan?.members.has("stream_options") === false;
+
+export const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
+  const { scan, call } = read;
+  if (scan === undefined) return call.body;
+  const edits: { start: number; end: number; text: string }[] = [];
+  const model = scan.members.get("model");
+  if (asksForUsage(read, attempt)) {
+    const open = scan.text.indexOf("{") + 1;
+    edits.push({ start: open, end: open, text: '"stream_options":{"include_usage":true},' });
+  }
+  if (model !== undefined && call.path.model === undefined && memberText(scan, "model") !== JSON.stringify(attempt.target.model))
+    edits.push({ start: model.start, end: model.end, text: JSON.stringify(attempt.target.model) });
+  return splice(call.body, edits);
+};
+
+/** Upstream response headers that mean something to the client on its own wire. */
+const passedHeader = /^(?:x-ratelimit-|anthropic-ratelimit-|retry-after$|openai-processing-ms$|openai-version$)/;
+
+export const passedHeaders = (headers: Headers): Headers => {
+  const passed: Headers = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined && passedHeader.test(name)) passed[name] = value;
+  }
+  return passed;
+};
+
+export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter): Promise<Reply> => {
+  const response = await attempt.provider.send(
+    {
+      wire: attempt.upstream.id,
+      operation: "generate",
+      model: attempt.target.model,
+      stream: read.stream,
+      headers: attempt.headers,
+      body: passedBody(read, attempt),
+    },
+    attempt.signal,
+  );
+  if (response.status >= 400) throw await upstreamError(response, attempt);
+  return read.stream && isEventStream(response) ? passStream(read, attempt, meter, response) : passWhole(read, attempt, meter, response);
+};
+
+const notTheProtocol = (attempt: Attempt): GatewayError =>
+  new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: attempt.provider.id });
+
+const passWhole = async (read: ReadCall, attempt: Attempt, meter: Meter, response: TransportResponse): Promise<Reply> => {
+  const body = await readAll(response.body, 256 * 1024 * 1024);
+  meter.first();
+  const scan = scanObject(body);
+  if (scan === undefined) {
+    const value = parseJson(Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8"));
+    if (!isObject(value)) throw notTheProtocol(attempt);
+  }
+  const error = scan === undefined ? undefined : memberText(scan, "error");
+  // Some hosts answer 200 with an error inside (F27); a Responses object always has an `error`, null where all went well.
+  if (error !== undefined && error !== "null" && attempt.upstream.id !== "openai-responses")
+    throw attempt.upstream.decodeError(502, response.headers, Buffer.from(body).toString("utf8"), attempt.target);
+  if (read.stream) {
+    // The host ignored `stream`: its whole answer is unfolded for a caller that waits for events.
+    const { unfoldWhole } = await import("./cross-wire.ts");
+    return unfoldWhole(read, attempt, meter, body);
+  }
+  const headers: Headers = { "content-type": response.headers["content-type"] ?? "application/json", ...passedHeaders(response.headers) };
+  try {
+    const decoded = attempt.upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, attempt.target);
+    const cost = decoded.usage === undefined ? undefined : meter.usage(decoded.usage);
+    if (cost !== undefined) headers["heddle-cost"] = String(cost);
+  } catch (thrown) {
+    throw toGatewayError(thrown);
+  }
+  meter.finish(response.status);
+  return { status: response.status, headers, body };
+};
+
+const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, response: TransportResponse): Promise<Reply> => {
+  const iterator = response.body[Symbol.asyncIterator]();
+  const cutter = createFrameCutter();
+  const tap = createTap(attempt.upstream, attempt.target);
+  const hideUsage = asksForUsage(read, attempt);
+  const first = await firstFrames(iterator, cutter, attempt);
+  meter.first();
+
+  async function* rest(): AsyncGenerator<Uint8Array | string> {
+    let failure: GatewayError | undefined;
+    try {
+      tap.see(first);
+      yield hideUsage ? withoutUsageFrame(first) : first;
+      for (;;) {
+        const { done, value } = await iterator.next();
+        if (done === true) break;
+        const frames = cutter.push(value);
+        if (frames === undefined) continue;
+        tap.see(frames);
+        yield hideUsage ? withoutUsageFrame(frames) : frames;
+      }
+      const tail = cutter.rest();
+      if (tail.length > 0) {
+        tap.see(tail);
+        yield tail;
+      }
+    } catch (thrown) {
+      failure = toGatewayError(thrown);
+    }
+    const learnt = tap.end();
+    if (failure === undefined && !learnt.finished && !learnt.failed)
+      failure = new GatewayError("upstream_error", "The provider's stream ended before it was finished.", {
+        provider: attempt.provider.id,
+      });
+    settle(learnt, failure);
+    if (failure !== undefined && failure.code !== "cancelled") yield inBandError(read, failure);
+  }
+
+  let settled = false;
+  const settle = (learnt: ReturnType<typeof tap.end>, failure: GatewayError | undefined): void => {
+    if (settled) return;
+    settled = true;
+    const estimated = learnt.usage === undefined || !learnt.finished;
+    const usage = learnt.usage ?? { input: Math.ceil(read.call.body.length / 4), output: learnt.estimatedOutput };
+    meter.usage(estimated ? { ...usage, output: Math.max(usage.output, learnt.estimatedOutput) } : usage, estimated);
+    const inBand = learnt.failed
+      ? new GatewayError("upstream_error", "The provider ended its stream with an error.", { provider: attempt.provider.id })
+      : undefined;
+    meter.finish(200, failure ?? inBand);
+  };
+
+  return {
+    status: 200,
+    headers: { ...eventStreamHeaders(response.headers["content-type"]), ...passedHeaders(response.headers) },
+    heartbeat: read.call.wire.heartbeat,
+    body: byteStream(rest(), async () => {
+      // The caller left: the upstream is let go, and what was made until then is metered in full (F30, F31).
+      await iterator.return?.();
+      settle(tap.end(), new GatewayError("cancelled", "The caller has gone."));
+    }),
+  };
+};
+
+/** Reads until there is a real event; comments alone are not (F25). An error that comes first is a failure like any other (F27). */
+const firstFrames = async (
+  iterator: AsyncIterator<Uint8Array>,
+  cutter: ReturnType<typeof createFrameCutter>,
+  attempt: Attempt,
+): Promise<Uint8Array> => {
+  const seen: Uint8Array[] = [];
+  for (;;) {
+    const { done, value } = await iterator.next();
+    const frames = done === true ? cutter.rest() : cutter.push(value);
+    if (frames !== undefined && frames.length > 0) seen.push(frames);
+    const held = seen.length === 1 && seen[0] !== undefined ? seen[0] : Buffer.concat(seen);
+    const text = Buffer.from(held.buffer, held.byteOffset, held.length);
+    if (done === true || text.includes("data:")) {
+      if (done === true || text.includes('"error"') || text.includes("event: error")) {
+        const decoder = attempt.upstream.decodeEvents(attempt.target);
+        const events = [...decoder.push(held), ...(done === true ? decoder.end() : [])];
+        const at = events.findIndex((event) => event.type === "error");
+        const error = events[at];
+        const begun = events.slice(0, Math.max(at, 0)).some((event) => event.type === "part-start");
+        if (error?.type === "error" && !begun) {
+          await iterator.return?.();
+          throw error.error;
+        }
+      }
+      return held;
+    }
+  }
+};
+
+/** Chat frames without the one that only tells usage. */
+const withoutUsageFrame = (frames: Uint8Array): Uint8Array => {
+  const bytes = Buffer.from(frames.buffer, frames.byteOffset, frames.length);
+  if (!bytes.includes('"usage"')) return frames;
+  const kept = bytes
+    .toString("utf8")
+    .split(/(?<=\r?\n\r?\n)/)
+    .filter((frame) => {
+      if (!frame.startsWith("data:") || !frame.includes('"usage"')) return true;
+      const value = parseJson(frame.slice(5));
+      return !isObject(value) || !Array.isArray(value["choices"]) || value["choices"].length > 0 || !isObject(value["usage"]);
+    });
+  return Buffer.from(kept.join(""), "utf8");
+};

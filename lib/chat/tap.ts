@@ -1,0 +1,60 @@
+// What metering reads from bytes that only pass: a search a read, and a decode of the first and last frames when all is over.
+import type { StreamEvent } from "../model/event.ts";
+import type { Usage } from "../model/usage.ts";
+import type { Target, Wire } from "../wires/wire.ts";
+
+export type Tap = {
+  /** Whole frames, as they pass. */
+  see: (frames: Uint8Array) => void;
+  /** What was learnt; to be asked once, when the stream is over. `finished`: it ended as its wire ends. */
+  end: () => { usage?: Usage; estimatedOutput: number; finished: boolean; failed: boolean };
+};
+
+/** Frames kept for the decode at the end: the finish reason, usage and end marker may come in frames, and reads, of their own. */
+const tailLength = 4;
+const needle = Buffer.from('"usage');
+
+/** `decoder` is the wire's own: fed with what matters, it reads usage and the end as it does across wires. */
+export const createTap = (wire: Wire, target: Target): Tap => {
+  let first: Uint8Array | undefined;
+  let usageFrame: Uint8Array | undefined;
+  let smallest = Number.POSITIVE_INFINITY;
+  let estimate = 0;
+  const tail: Uint8Array[] = [];
+
+  return {
+    see: (frames) => {
+      const size = frames.length;
+      if (size < smallest) smallest = size;
+      estimate += 1 + (size - smallest) / 4;
+      if (first === undefined) {
+        first = frames;
+        return;
+      }
+      tail.push(frames);
+      if (tail.length > tailLength) {
+        const leaving = tail.shift();
+        if (leaving !== undefined && Buffer.from(leaving.buffer, leaving.byteOffset, leaving.length).includes(needle))
+          usageFrame = leaving;
+      }
+    },
+    end: () => {
+      const decoder = wire.decodeEvents(target);
+      const events: StreamEvent[] = [];
+      for (const frames of [first, usageFrame, ...tail])
+        if (frames !== undefined) for (const event of decoder.push(frames)) events.push(event);
+      for (const event of decoder.end()) events.push(event);
+      let usage: Usage | undefined;
+      let finished = false;
+      let failed = false;
+      for (const event of events) {
+        if ((event.type === "usage" || event.type === "response-end" || event.type === "response-start") && event.usage !== undefined)
+          usage = event.usage;
+        if (event.type === "response-end") finished = true;
+        else if (event.type === "error" && !finished) failed = true;
+      }
+      const learnt = { estimatedOutput: Math.round(estimate), finished, failed };
+      return usage === undefined ? learnt : { ...learnt, usage };
+    },
+  };
+};

@@ -1,0 +1,90 @@
+// A reply's body into any Node Writable: with back-pressure, heartbeats between events, and a clean end whatever happens.
+import type { Writable } from "node:stream";
+import type { ReplyBody } from "../model/call.ts";
+
+/** Streams that wait for their next heartbeat: one timer for all of them, none where there is no stream (F56). */
+const beating = new Set<() => void>();
+let ticker: NodeJS.Timeout | undefined;
+const tickMs = 1_000;
+
+const watch = (beat: () => void): (() => void) => {
+  beating.add(beat);
+  ticker ??= setInterval(() => {
+    for (const each of beating) each();
+  }, tickMs).unref();
+  return () => {
+    beating.delete(beat);
+    if (beating.size === 0 && ticker !== undefined) {
+      clearInterval(ticker);
+      ticker = undefined;
+    }
+  };
+};
+
+/** Resolves true when the writable can take more, false when it is gone. */
+const drained = (writable: Writable): Promise<boolean> =>
+  new Promise((resolve) => {
+    const done = (alive: boolean) => (): void => {
+      writable.off("drain", onDrain);
+      writable.off("close", onClose);
+      resolve(alive);
+    };
+    const onDrain = done(true);
+    const onClose = done(false);
+    writable.once("drain", onDrain);
+    writable.once("close", onClose);
+  });
+
+export type WriteOptions = {
+  /** The frame of a silent stream; "" for none. */
+  heartbeat?: string;
+  /** Milliseconds of silence before it. */
+  heartbeatMs: number;
+};
+
+/**
+ * Writes the body and ends the writable. Resolves when all is handed over, or when the reader has gone: the body is then told
+ * by `return`. Throws only what the body throws.
+ */
+export const writeBody = async (body: ReplyBody, writable: Writable, options: WriteOptions): Promise<void> => {
+  if (typeof body === "string" || body instanceof Uint8Array) {
+    writable.end(body);
+    return;
+  }
+  const iterator = body[Symbol.asyncIterator]();
+  let last = Date.now();
+  const { heartbeat } = options;
+  const stop =
+    heartbeat === undefined || heartbeat === ""
+      ? undefined
+      : watch(() => {
+          const now = Date.now();
+          if (now - last < options.heartbeatMs || writable.writableNeedDrain || writable.destroyed) return;
+          last = now;
+          writable.write(heartbeat);
+        });
+  const onClose = (): void => {
+    void iterator.return?.();
+  };
+  writable.once("close", onClose);
+  try {
+    for (;;) {
+      if (writable.destroyed) {
+        await iterator.return?.();
+        return;
+      }
+      const { done, value } = await iterator.next();
+      if (done === true) break;
+      if (writable.destroyed) continue;
+      last = Date.now();
+      if (!writable.write(value) && !(await drained(writable))) {
+        await iterator.return?.();
+        return;
+      }
+    }
+  } finally {
+    stop?.();
+    writable.off("close", onClose);
+    if (!writable.destroyed) writable.end();
+  }
+};

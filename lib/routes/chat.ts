@@ -1,0 +1,53 @@
+// The four chat wires' routes.
+import { GatewayError } from "../model/error.ts";
+import type { Reply } from "../model/call.ts";
+import type { RequestContext } from "../wires/wire.ts";
+import type { Route, RouteContext } from "./route.ts";
+
+const generate = (context: RouteContext, path: RequestContext, array: boolean): Promise<Reply> =>
+  context.services.chat({
+    wire: context.wire,
+    body: context.call.body,
+    headers: context.call.headers,
+    path,
+    array,
+    strict: context.call.headers["heddle-strict"] === "true",
+    keyName: context.keyName,
+    invocation: context.invocation,
+  });
+
+const plain = (pattern: RegExp): Route => ({
+  method: "POST",
+  pattern,
+  authenticated: true,
+  handle: (context) => generate(context, {}, false),
+});
+
+const gemini: Route = {
+  method: "POST",
+  pattern: /^\/v1(?:beta)?\/models\/(.+):(generateContent|streamGenerateContent)$/,
+  authenticated: true,
+  handle: (context) => {
+    const [model = "", method] = context.params;
+    const stream = method === "streamGenerateContent";
+    return generate(context, { model, stream }, stream && context.query().get("alt") !== "sse");
+  },
+};
+
+/** State that nobody keeps here: what was never stored is not found. */
+const notKept: readonly Route[] = (["GET", "POST", "DELETE"] as const).map((method) => ({
+  method,
+  pattern: /^\/v1\/(?:responses\/(?!input_tokens$)[^/]+(?:\/(?:cancel|input_items))?|responses\/compact|conversations(?:\/.*)?)$/,
+  authenticated: true,
+  handle: () => {
+    throw new GatewayError("not_found", "Responses and conversations are not stored here: there is nothing under this id.");
+  },
+}));
+
+export const chatRoutes: readonly Route[] = [
+  plain(/^\/v1\/chat\/completions$/),
+  plain(/^\/v1\/messages$/),
+  plain(/^\/v1\/responses$/),
+  gemini,
+  ...notKept,
+];

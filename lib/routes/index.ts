@@ -1,0 +1,32 @@
+// All routes, and the wire whose envelope a path's errors wear.
+import type { Call } from "../model/call.ts";
+import type { ClientWireId } from "../model/wire-id.ts";
+import type { ClientWire } from "../wires/wire.ts";
+import { clientWires } from "../wires/index.ts";
+import { chatRoutes } from "./chat.ts";
+import { countRoutes } from "./count-tokens.ts";
+import { healthRoutes } from "./health.ts";
+import { modelRoutes } from "./models.ts";
+import type { Route } from "./route.ts";
+import { serviceRoutes } from "./services.ts";
+
+export const allRoutes: readonly Route[] = [...chatRoutes, ...countRoutes, ...modelRoutes, ...serviceRoutes, ...healthRoutes];
+
+const byPath: readonly [RegExp, ClientWireId][] = [
+  [/^\/v1\/messages(?:\/|$)/, "anthropic-messages"],
+  [/^\/v1\/chat\//, "openai-chat"],
+  [/^\/v1\/(?:responses|conversations)(?:\/|$)/, "openai-responses"],
+  [/^\/v1beta\//, "gemini-generate"],
+  [/^\/v1\/models\/.+:[A-Za-z]+$/, "gemini-generate"],
+];
+
+/** By the path; where several clients share it (`/v1/models`), by the headers only they send (PROTOCOLS section 1). */
+export const wireOf = (call: Call): ClientWire => {
+  for (const [pattern, id] of byPath) if (pattern.test(call.path)) return clientWires[id];
+  if (/^\/v1\/models(?:\/|$)/.test(call.path)) {
+    if ("x-goog-api-key" in call.headers || "x-goog-api-client" in call.headers || /(?:^|&)key=/.test(call.query))
+      return clientWires["gemini-generate"];
+    if ("anthropic-version" in call.headers) return clientWires["anthropic-messages"];
+  }
+  return clientWires["openai-chat"];
+};

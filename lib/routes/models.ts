@@ -1,0 +1,111 @@
+// The model list in the shape of the asking client, and one model of it.
+import { GatewayError } from "../model/error.ts";
+import type { JsonObject } from "../model/json.ts";
+import type { Reply } from "../model/call.ts";
+import type { ModelInfo } from "../providers/provider.ts";
+import type { ClientWireId } from "../model/wire-id.ts";
+import { json, type Route, type RouteContext } from "./route.ts";
+
+/** A model as Heddle names it: an alias, or `provider/model`. */
+type Listed = ModelInfo & { provider: string };
+
+const list = async (context: RouteContext): Promise<Listed[]> => {
+  const { registry, config } = context.services;
+  const found = await registry.models(context.invocation.signal);
+  const aliases = config.models.map((model): Listed => ({ id: model.name, provider: "heddle", ownedBy: "heddle" }));
+  const listed = new Map<string, Listed>();
+  for (const model of [...aliases, ...found.map(({ provider, ...model }) => ({ ...model, provider, id: `${provider}/${model.id}` }))])
+    if (!listed.has(model.id)) listed.set(model.id, model);
+  return [...listed.values()];
+};
+
+const openAi = (model: Listed): JsonObject => ({
+  id: model.id,
+  object: "model",
+  created: model.created ?? 0,
+  owned_by: model.ownedBy ?? model.provider,
+});
+
+const anthropic = (model: Listed): JsonObject => ({
+  ...(model.native?.wire === "anthropic-messages" ? model.native.value : {}),
+  type: "model",
+  id: model.id,
+  display_name: model.displayName ?? model.id,
+  created_at: new Date((model.created ?? 0) * 1000).toISOString(),
+  ...(model.inputTokenLimit === undefined ? {} : { max_input_tokens: model.inputTokenLimit }),
+  ...(model.outputTokenLimit === undefined ? {} : { max_tokens: model.outputTokenLimit }),
+});
+
+const gemini = (model: Listed): JsonObject => ({
+  ...(model.native?.wire === "gemini-generate" ? model.native.value : {}),
+  name: `models/${model.id}`,
+  version: "001",
+  displayName: model.displayName ?? model.id,
+  ...(model.inputTokenLimit === undefined ? {} : { inputTokenLimit: model.inputTokenLimit }),
+  ...(model.outputTokenLimit === undefined ? {} : { outputTokenLimit: model.outputTokenLimit }),
+  supportedGenerationMethods: ["generateContent", "streamGenerateContent", "countTokens"],
+});
+
+const page = (models: Listed[], context: RouteContext, wire: ClientWireId): JsonObject => {
+  const query = context.query();
+  if (wire === "anthropic-messages") {
+    const limit = Math.min(Math.max(Number(query.get("limit") ?? 20) || 20, 1), 1000);
+    const after = query.get("after_id");
+    const before = query.get("before_id");
+    let from = after === null ? 0 : models.findIndex((model) => model.id === after) + 1;
+    let to = Math.min(models.length, from + limit);
+    if (before !== null) {
+      to = Math.max(0, models.findIndex((model) => model.id === before));
+      from = Math.max(0, to - limit);
+    }
+    const data = models.slice(from, to);
+    return {
+      data: data.map(anthropic),
+      has_more: before === null ? to < models.length : from > 0,
+      first_id: data[0]?.id ?? null,
+      last_id: data.at(-1)?.id ?? null,
+    };
+  }
+  if (wire === "gemini-generate") {
+    const size = Math.min(Math.max(Number(query.get("pageSize") ?? 50) || 50, 1), 1000);
+    const from = Math.max(0, Number(query.get("pageToken") ?? 0) || 0);
+    const next = from + size;
+    return {
+      models: models.slice(from, next).map(gemini),
+      ...(next < models.length ? { nextPageToken: String(next) } : {}),
+    };
+  }
+  return { object: "list", data: models.map(openAi) };
+};
+
+const one = async (context: RouteContext): Promise<Reply> => {
+  const id = (context.params[0] ?? "").replace(/^models\//, "");
+  const models = await list(context);
+  const found =
+    models.find((model) => model.id === id) ?? models.find((model) => model.id.slice(model.id.indexOf("/") + 1) === id);
+  if (found === undefined)
+    throw new GatewayError("model_not_found", `The model '${id.slice(0, 200)}' does not exist here.`, { param: "model" });
+  const shape = { "anthropic-messages": anthropic, "gemini-generate": gemini, "openai-chat": openAi, "openai-responses": openAi }[
+    context.wire.id
+  ];
+  return json(200, shape(found));
+};
+
+export const modelRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    pattern: /^\/v1(?:beta)?\/models$/,
+    authenticated: true,
+    handle: async (context) => json(200, page(await list(context), context, context.wire.id)),
+  },
+  {
+    method: "POST",
+    pattern: /^\/v1\/models\/refresh$/,
+    authenticated: true,
+    handle: async (context) => {
+      context.services.registry.refresh();
+      return json(200, page(await list(context), context, "openai-chat"));
+    },
+  },
+  { method: "GET", pattern: /^\/v1(?:beta)?\/models\/(.+)$/, authenticated: true, handle: one },
+];

@@ -1,0 +1,97 @@
+// Embeddings, images and audio: OpenAI-shaped routes that the provider of the named model serves over its vendor's SDK.
+import { GatewayError, invalid, toGatewayError } from "../model/error.ts";
+import type { Reply } from "../model/call.ts";
+import type { AudioForm, Provider, ProviderServices } from "../providers/provider.ts";
+import type { Usage } from "../model/usage.ts";
+import { parseBody } from "../chat/read.ts";
+import type { Meter } from "../chat/call.ts";
+import { firstThatAnswers } from "../routing/retry.ts";
+import { parseMultipart } from "../http/multipart.ts";
+import { json, type Route, type RouteContext } from "./route.ts";
+
+/** Runs a service on the first target that answers, metered like any call. */
+const serve = async (
+  context: RouteContext,
+  operation: string,
+  service: keyof ProviderServices,
+  model: unknown,
+  run: (provider: Provider, model: string, meter: Meter) => Promise<Reply & { usage?: Usage }>,
+): Promise<Reply> => {
+  const { services, invocation, wire, keyName } = context;
+  if (typeof model !== "string" || model === "") throw invalid("model", "expected the name of a model");
+  const meter = services.meter({ wire: wire.id, operation, model, stream: false, keyName, requestId: invocation.requestId });
+  try {
+    const reply = await firstThatAnswers(
+      services.resolve(model),
+      services.config.retry,
+      services.clock,
+      invocation.signal,
+      async (target, number) => {
+        const provider = await services.registry.get(target.provider);
+        meter.attempt({ provider: provider.id, model: target.model, number });
+        if (provider.services[service] === undefined)
+          throw invalid("model", `the provider '${provider.id}' does not serve ${operation}`);
+        return run(provider, target.model, meter);
+      },
+    );
+    meter.first();
+    const cost = reply.usage === undefined ? undefined : meter.usage(reply.usage);
+    if (cost !== undefined) reply.headers["heddle-cost"] = String(cost);
+    meter.finish(reply.status);
+    return { status: reply.status, headers: { ...reply.headers, ...meter.headers() }, body: reply.body };
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    meter.finish(error.status, error);
+    throw error;
+  }
+};
+
+const missing = (): GatewayError => new GatewayError("not_implemented", "The provider does not serve this.");
+
+const bodyService =
+  (operation: string, service: "embeddings" | "images") =>
+  (context: RouteContext): Promise<Reply> => {
+    const body = parseBody(context.call.body);
+    return serve(context, operation, service, body["model"] ?? (service === "images" ? "gpt-image-1" : undefined), async (provider, model) => {
+      const call = provider.services[service];
+      if (call === undefined) throw missing();
+      const answer = await call({ ...body, model }, context.invocation.signal);
+      const reply = json(200, answer.body);
+      return answer.usage === undefined ? reply : { ...reply, usage: answer.usage };
+    });
+  };
+
+const speech = (context: RouteContext): Promise<Reply> => {
+  const body = parseBody(context.call.body);
+  return serve(context, "speech", "speech", body["model"], async (provider, model) => {
+    const call = provider.services.speech;
+    if (call === undefined) throw missing();
+    const answer = await call({ ...body, model }, context.invocation.signal);
+    return { status: 200, headers: { "content-type": answer.contentType }, body: answer.body };
+  });
+};
+
+const transcribe =
+  (task: AudioForm["task"]) =>
+  (context: RouteContext): Promise<Reply> => {
+    const form = parseMultipart(context.call.body, context.call.headers["content-type"] ?? "");
+    const file = form.files.find((each) => each.field === "file");
+    if (file === undefined) throw invalid("file", "expected a file in a multipart form");
+    return serve(context, task, "transcribe", form.fields["model"], async (provider, model) => {
+      const call = provider.services.transcribe;
+      if (call === undefined) throw missing();
+      const answer = await call(
+        { task, file: { name: file.name, type: file.type, bytes: file.bytes }, fields: { ...form.fields, model } },
+        context.invocation.signal,
+      );
+      return { status: 200, headers: { "content-type": answer.contentType }, body: answer.body };
+    });
+  };
+
+export const serviceRoutes: readonly Route[] = [
+  { method: "POST", pattern: /^\/v1\/embeddings$/, authenticated: true, handle: bodyService("embeddings", "embeddings") },
+  { method: "POST", pattern: /^\/v1\/images\/generations$/, authenticated: true, handle: bodyService("images", "images") },
+  { method: "POST", pattern: /^\/v1\/audio\/speech$/, authenticated: true, handle: speech },
+  { method: "POST", pattern: /^\/v1\/audio\/transcriptions$/, authenticated: true, handle: transcribe("transcriptions") },
+  { method: "POST", pattern: /^\/v1\/audio\/translations$/, authenticated: true, handle: transcribe("translations") },
+];
