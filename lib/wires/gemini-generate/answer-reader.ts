@@ -129,7 +129,9 @@ export const createAnswerReader = (target: Target): AnswerReader => {
   const addPart = (raw: JsonObject, choice: Choice, at: number): void => {
     const native = camel(raw);
     if (isObject(native["functionCall"]) && addPiece(native, choice)) return;
-    const part = decodePart(native, author, (name, args) => makeCallId(id === "" ? `${name}\n${args}` : `${id}\n${name}`, nextIndex));
+    const part = decodePart(native, author, (name, args) =>
+      makeCallId(id === "" ? `${name}\n${args}` : `${id}\n${name}`, nextIndex),
+    );
     if (part.type === "text" || part.type === "reasoning") {
       addText(part, choice, at);
       return;

@@ -64,8 +64,9 @@ const detailsOf = (error: GatewayError, requestId: string): JsonObject[] => {
 /** The envelope alone, as it also stands inside a stream. A Gemini provider's own error goes to a Gemini client as it came. */
 export const errorBody = (error: GatewayError, requestId = ""): JsonObject => {
   const native = error.details.native;
+  const code = asNumber(asObject(native?.body["error"])?.["code"]);
   // What the provider says of the gateway's key is not the client's business.
-  if (native?.wire === wireId && isObject(native.body["error"]) && error.code !== "upstream_authentication")
+  if (native?.wire === wireId && code !== undefined && code >= 400 && error.code !== "upstream_authentication")
     return native.body;
   return {
     error: {
@@ -166,7 +167,8 @@ export const errorFrom = (body: JsonObject, status: number, headers: Headers, ta
 
 /** HTML and empty bodies count by their status alone; what they say is not repeated. */
 export const decodeError = (status: number, headers: Headers, body: string, target: Target): GatewayError => {
-  const native = errorIn(parseJson(body));
+  // A streaming call is refused in the form of a stream, too.
+  const native = errorIn(parseJson(body.replace(/^data:/, "")));
   if (native !== undefined) return errorFrom(native, status, headers, target);
   return new GatewayError(
     codeOf(status, "", ""),

@@ -85,7 +85,9 @@ const fallbackTypes: Record<MediaPart["type"], string> = {
 const typeOf = (part: MediaPart): string => {
   const told = part.source.mediaType;
   if (told !== undefined && told !== "" && told !== "application/octet-stream") return told;
-  return part.type === "audio" && part.format !== undefined ? `audio/${part.format}` : fallbackTypes[part.type];
+  if (part.type === "audio" && part.format !== undefined) return `audio/${part.format}`;
+  if (part.type !== "document") return fallbackTypes[part.type];
+  return typeOfUrl(part.filename ?? "") ?? (told === undefined || told === "" ? fallbackTypes.document : told);
 };
 
 /** Undefined where the medium can't be had: a file id of another maker. `maker` is who reads the part. */
@@ -108,8 +110,9 @@ export const encodeMedia = (part: MediaPart, maker: string): JsonObject | undefi
       };
     }
     case "id":
-      return source.origin === maker
-        ? { ...fields, fileData: compact<JsonObject>({ fileUri: source.id, mimeType: source.mediaType, ...detail }) }
-        : undefined;
+      break;
   }
+  return source.origin === maker
+    ? { ...fields, fileData: compact<JsonObject>({ fileUri: source.id, mimeType: source.mediaType, ...detail }) }
+    : undefined;
 };

@@ -147,13 +147,14 @@ const inCallOrder = (parts: Content["parts"], calls: readonly string[]): Content
   return parts.map((part) => (part.callId === undefined ? part : (sorted.shift() ?? part)));
 };
 
-/** Gemini's own tiers; `auto` is what it does unasked. */
-const tiers: Record<string, string> = { default: "standard", standard: "standard", flex: "flex", priority: "priority" };
+/** Gemini's own tiers; the others' names for "nothing special" are what it does unasked. */
+const tiers = new Set(["standard", "flex", "priority", "unspecified"]);
+const unasked = new Set(["auto", "default"]);
 
 const encodeServiceTier = (tier: string, dropped: string[]): string | undefined => {
-  const known = tiers[tier.toLowerCase()];
-  if (known === undefined && tier !== "auto" && tier !== "unspecified") dropped.push("serviceTier");
-  return known === tier.toLowerCase() ? tier : known;
+  if (tiers.has(tier.toLowerCase())) return tier;
+  if (!unasked.has(tier)) dropped.push("serviceTier");
+  return undefined;
 };
 
 /** Without the model, which is in the path. Fields with no place here are named in `dropped` (F18). */

@@ -70,10 +70,10 @@ const arrayData = (): Splitter => {
 };
 
 const isSpace = (byte: number): boolean => byte === 32 || byte === 9 || byte === 10 || byte === 13;
-const byteOrderMark = [0xef, 0xbb, 0xbf];
+const byteOrderMark = new Set([0xef, 0xbb, 0xbf]);
 
-/** How much of the last bytes is kept, to find an error that was written raw after the events (F27). */
-const tailLimit = 4096;
+/** How many of the last reads are kept, to find an error that was written raw after the events (F27). */
+const tailLimit = 8;
 
 const rawErrorIn = (tail: string): JsonObject | undefined => {
   const at = tail.search(/^[ \t]*\[?[ \t\r\n]*\{[ \t\r\n]*"error"/m);
@@ -83,9 +83,8 @@ const rawErrorIn = (tail: string): JsonObject | undefined => {
 /** Reads both forms; which it is shows in the first byte. */
 export const decodeEvents = (target: Target): EventDecoder => {
   const reader = createAnswerReader(target);
-  const tailDecoder = new TextDecoder();
   let splitter: Splitter | undefined;
-  let tail = "";
+  let tail: Uint8Array[] = [];
   let broken = false;
 
   const fail = (message: string): StreamEvent[] => {
@@ -108,19 +107,19 @@ export const decodeEvents = (target: Target): EventDecoder => {
     push: (chunk) => {
       let bytes = chunk;
       if (splitter === undefined) {
-        const first = bytes.findIndex((byte) => !isSpace(byte) && !byteOrderMark.includes(byte));
+        const first = bytes.findIndex((byte) => !isSpace(byte) && !byteOrderMark.has(byte));
         if (first < 0) return [];
         bytes = bytes.subarray(first);
         splitter = bytes[0] === 91 || bytes[0] === 123 ? arrayData() : sseData();
       }
       const events = read(splitter.push(bytes));
-      tail = (events.length > 0 ? "" : tail) + tailDecoder.decode(bytes, { stream: true });
-      if (tail.length > tailLimit) tail = tail.slice(-tailLimit);
+      if (events.length > 0 || tail.length === tailLimit) tail = [];
+      tail.push(bytes);
       return events;
     },
     end: () => {
       if (broken || reader.failed()) return [];
-      const raw = rawErrorIn(tail);
+      const raw = rawErrorIn(Buffer.concat(tail).toString("utf8"));
       if (raw !== undefined) return [{ type: "error", error: errorFrom(raw, 200, {}, target) }];
       const last = splitter?.end() ?? [];
       // What stands unfinished at the end was cut, not garbled.

@@ -203,21 +203,6 @@ const createWriter = (framing: Framing): EventEncoder => {
 
   const write = (event: StreamEvent): string => {
     switch (event.type) {
-      case "response-start":
-        setTail(event);
-        return "";
-      case "part-start":
-        startPart(event);
-        return "";
-      case "part-delta":
-        delta(event.index, event.delta);
-        return "";
-      case "part-end":
-        endPart(event.index, event.final);
-        return "";
-      case "usage":
-        setUsage(event.usage);
-        return "";
       case "choice-end":
         closeParts(event.choice);
         return flushEnd(event.choice, candidateFields(event, stateOf(event.choice).grounder.metadata()));
@@ -225,9 +210,25 @@ const createWriter = (framing: Framing): EventEncoder => {
         return finish(event);
       case "error":
         return fail(event.error);
+      case "response-start":
+        setTail(event);
+        break;
+      case "part-start":
+        startPart(event);
+        break;
+      case "part-delta":
+        delta(event.index, event.delta);
+        break;
+      case "part-end":
+        endPart(event.index, event.final);
+        break;
+      case "usage":
+        setUsage(event.usage);
+        break;
       case "opaque":
-        return "";
+        break;
     }
+    return "";
   };
 
   return {

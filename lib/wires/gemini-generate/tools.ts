@@ -165,9 +165,10 @@ const encodeChoice = (choice: ToolChoice, dropped: string[]): { mode?: Mode; all
     case "subset":
       return { mode: choice.required ? "ANY" : "VALIDATED", allowedFunctionNames: choice.names };
     case "native":
-      dropped.push("toolChoice");
-      return {};
+      break;
   }
+  dropped.push("toolChoice");
+  return {};
 };
 
 export const encodeToolConfig = (

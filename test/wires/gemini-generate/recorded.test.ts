@@ -34,7 +34,7 @@ const normalParts = (parts: unknown, merge: boolean): Json[] => {
     if (part["text"] === "" && part["thoughtSignature"] === undefined) continue;
     // An id that the client left out may be filled in, where call and result carry one.
     const last = result.at(-1);
-    const kind = (value: JsonObject): string => `${String(isText(value))}${String(value["thought"])}`;
+    const kind = (value: JsonObject): string => JSON.stringify([isText(value), value["thought"]]);
     if (
       merge &&
       last !== undefined &&
@@ -43,7 +43,7 @@ const normalParts = (parts: unknown, merge: boolean): Json[] => {
       kind(last) === kind(part) &&
       last["thoughtSignature"] === undefined
     ) {
-      last["text"] = String(last["text"]) + String(part["text"]);
+      last["text"] = `${last["text"] as string}${part["text"] as string}`;
       if (part["thoughtSignature"] !== undefined) last["thoughtSignature"] = part["thoughtSignature"];
     } else result.push({ ...part });
   }
@@ -64,11 +64,10 @@ const deepCamel = (value: Json): Json => {
   if (Array.isArray(value)) return value.map(deepCamel);
   if (!isObject(value)) return value;
   const named = camel(value);
-  return Object.fromEntries(
-    Object.entries(named)
-      .filter(([, entry]) => entry !== undefined && entry !== null)
-      .map(([key, entry]) => [key, free.has(key) ? entry : deepCamel(entry as Json)]),
-  ) as JsonObject;
+  const result: JsonObject = {};
+  for (const [key, entry] of Object.entries(named))
+    if (entry !== undefined && entry !== null) result[key] = free.has(key) ? entry : deepCamel(entry);
+  return result;
 };
 
 /** Streamed arguments of numbers at the top, as one recorded history holds them. */
@@ -76,7 +75,10 @@ const wholeCall = (part: Json): Json => {
   const call = isObject(part) && isObject(part["functionCall"]) ? part["functionCall"] : undefined;
   if (call === undefined || !Array.isArray(call["partialArgs"])) return part;
   const { partialArgs, ...rest } = call;
-  const args = (partialArgs as JsonObject[]).map((piece) => [String(piece["jsonPath"]).slice(2), piece["numberValue"]]);
+  const args = (partialArgs as JsonObject[]).map((piece) => [
+    (piece["jsonPath"] as string).slice(2),
+    piece["numberValue"],
+  ]);
   return { ...(part as JsonObject), functionCall: { ...rest, args: Object.fromEntries(args) as JsonObject } };
 };
 
@@ -116,7 +118,7 @@ const normalTools = (tools: JsonObject[]): Json[] => {
   const others = tools.flatMap((tool) =>
     Object.entries(tool)
       .filter(([key]) => key !== "functionDeclarations")
-      .map(([key, value]) => ({ [key]: value }) as JsonObject),
+      .map(([key, value]) => ({ [key]: value })),
   );
   return [functions, ...others];
 };
@@ -130,14 +132,11 @@ const normalAnswer = (body: JsonObject): JsonObject => {
   result["candidates"] = candidates.map((candidate, at) => {
     const content = isObject(candidate["content"]) ? candidate["content"] : {};
     const finish = candidate["finishReason"] === 1 ? "STOP" : candidate["finishReason"];
-    return {
-      ...candidate,
-      index: candidate["index"] ?? at,
-      finishReason: finish,
-      content: { role: "model", parts: normalParts(content["parts"], true) },
-    };
+    const parts = normalParts(content["parts"], true);
+    const told = { index: candidate["index"] ?? at, finishReason: finish, content: { role: "model", parts } };
+    return Object.assign(candidate, told);
   });
-  if ((result["candidates"] as Json[]).length === 0) delete result["candidates"];
+  if (candidates.length === 0) delete result["candidates"];
   return result;
 };
 
@@ -205,11 +204,13 @@ describe.skipIf(!haveRecordings)("recorded Gemini traffic", () => {
   );
 
   it.each(failures.map((record) => [record.id, record] as const))("error %s keeps its meaning", (_id, record) => {
-    const text = (record.resp_text ?? "").replace(/^data: /, "");
+    const text = (record.resp_text ?? "").trim();
     const error = geminiGenerate.decodeError(record.status, {}, text, to(record));
     const key = text.includes("API_KEY_INVALID");
     expect(error.code).not.toBe("internal");
     expect(error.status).toBe(key ? 502 : record.status);
-    if (!key) expect(geminiGenerate.encodeError(error, "q").body).toEqual(JSON.parse(text));
+    const { body } = geminiGenerate.encodeError(error, "q");
+    const own = JSON.parse(text.replace(/^data: /, "")) as JsonObject;
+    expect(key ? error.code : body).toEqual(key ? "upstream_authentication" : own);
   });
 });
