@@ -1,5 +1,5 @@
 // Stop reasons (PROTOCOLS section 3), one table read in both directions.
-import type { BlockReason, FinishReason } from "@google/generative-ai";
+import type { FinishReason } from "@google/generative-ai";
 import type { StopReason } from "../../model/event.ts";
 import type { Json } from "../../model/json.ts";
 
@@ -76,6 +76,3 @@ export const encodeFinish = (reason: StopReason, native: string | undefined): st
   const meant = meaningOf(native);
   return meant === reason || (meant === "end" && reason === "tool-calls") ? native : words[reason];
 };
-
-/** A prompt that was refused as a whole: no candidate, only `promptFeedback.blockReason`. */
-export type BlockWord = `${BlockReason}` | (string & {});

@@ -19,8 +19,6 @@ const heartbeat = `data: {"candidates":[{"content":{"parts":[{"text":""}],"role"
 /** The same for the array form: white space between its elements. */
 export const arrayHeartbeat = "\n";
 
-export const arrayStreamType = "application/json; charset=UTF-8";
-
 export const geminiGenerate: ClientWire = {
   id: wireId,
   streamType: "text/event-stream",

@@ -5,11 +5,12 @@ import type { JsonObject } from "../../model/json.ts";
 import type { Part, TextPart } from "../../model/message.ts";
 import type { Usage } from "../../model/usage.ts";
 import type { EventEncoder, ReplyContext } from "../wire.ts";
-import { asObject } from "../../model/json.ts";
+import type { Extra } from "../../model/wire-id.ts";
+import { asObject, compact } from "../../model/json.ts";
 import { createFolder } from "../shared/fold.ts";
 import { errorBody } from "./errors.ts";
 import { createGrounder } from "./grounding.ts";
-import { own } from "./names.ts";
+import { asExtra, own } from "./names.ts";
 import { encodePart, signatureFor, thoughtSignature } from "./parts.ts";
 import { answerFields, candidateFields, isBlocked, toClient } from "./response.ts";
 import { encodeUsage } from "./usage.ts";
@@ -60,6 +61,7 @@ const createWriter = (framing: Framing): EventEncoder => {
   let usage: Usage | undefined;
   let out: Outgoing[] = [];
   let ended = false;
+  let startExtra: Extra | undefined;
 
   const stateOf = (choice: number): State => {
     let state = states.get(choice);
@@ -76,7 +78,10 @@ const createWriter = (framing: Framing): EventEncoder => {
   const setTail = (event: Extract<StreamEvent, { type: "response-start" }>): void => {
     const fields: JsonObject = { modelVersion: event.model };
     if (event.id !== "") fields["responseId"] = event.id;
-    tail = `,${JSON.stringify({ ...fields, ...answerFields(event.extra) }).slice(1)}`;
+    // A whole answer that is streamed tells everything at its start; some of it belongs to the end.
+    const { promptFeedback: _feedback, ...first } = answerFields(event.extra);
+    startExtra = event.extra;
+    tail = `,${JSON.stringify({ ...fields, ...first }).slice(1)}`;
     if (event.usage !== undefined) setUsage(event.usage);
   };
 
@@ -186,14 +191,20 @@ const createWriter = (framing: Framing): EventEncoder => {
     ended = true;
     setUsage(event.usage);
     const state = stateOf(0);
-    const top = answerFields(event.extra);
-    const bare = asObject(own(event.extra)?.["usageMetadata"]);
+    const { candidate, usageMetadata, promptFeedback } = { ...own(startExtra), ...own(event.extra) };
+    const top = compact<JsonObject>({ ...answerFields(event.extra), promptFeedback });
+    const bare = asObject(usageMetadata);
+    const extra = asExtra(compact<JsonObject>({ candidate, promptFeedback }));
     if (usage === undefined && bare !== undefined) usageText = `,"usageMetadata":${JSON.stringify(bare)}`;
-    if (isBlocked(event.extra, state.hasParts)) {
+    if (isBlocked(extra, state.hasParts)) {
       const body = `${JSON.stringify(top).slice(0, -1)}${usageText}${tail === "" ? "}" : tail}`;
       return flush() + framing.chunk(body);
     }
-    return flushEnd(0, candidateFields(event, state.grounder.metadata()), top);
+    return flushEnd(
+      0,
+      candidateFields(extra === undefined ? event : { ...event, extra }, state.grounder.metadata()),
+      top,
+    );
   };
 
   const fail = (error: GatewayError): string => {

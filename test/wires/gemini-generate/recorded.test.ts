@@ -6,7 +6,7 @@ import { GatewayError } from "../../../lib/model/error.ts";
 import { isObject, parseJson } from "../../../lib/model/json.ts";
 import { geminiGenerate } from "../../../lib/wires/gemini-generate/index.ts";
 import { camel } from "../../../lib/wires/gemini-generate/names.ts";
-import { fold } from "../../../lib/wires/shared/fold.ts";
+import { fold, unfold } from "../../../lib/wires/shared/fold.ts";
 import type { Recorded } from "../../recorded.ts";
 import { bodyOf, fragments, haveRecordings, recordings } from "../../recorded.ts";
 import { bytes, context, read, target, write } from "./support.ts";
@@ -195,6 +195,7 @@ describe.skipIf(!haveRecordings)("recorded Gemini traffic", () => {
         const again = read([bytes(write(events, batch))], to(record));
         expect(joined(again)).toEqual(folded);
       }
+      expect(joined(read([bytes(write(unfold(folded), 2))], to(record)))).toEqual(folded);
       // The whole answer of the same content reads as the stream's fold does.
       const answer = geminiGenerate.encodeResponse(folded, context);
       const { extra: _extra, ...content } = geminiGenerate.decodeResponse(answer, to(record));

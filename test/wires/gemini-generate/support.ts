@@ -1,4 +1,5 @@
 // What the tests of this wire share.
+import { array, constantFrom, dictionary, letrec, oneof } from "fast-check";
 import type { ChatResponse, StreamEvent } from "../../../lib/model/event.ts";
 import type { Json, JsonObject } from "../../../lib/model/json.ts";
 import type { ChatRequest } from "../../../lib/model/request.ts";
@@ -75,3 +76,31 @@ export const answer = (parts: JsonObject[], finishReason?: string, over: JsonObj
   responseId: "r1",
   ...over,
 });
+
+const anyValue = constantFrom<unknown>(null, true, 1, -1, "", "user", "model", "ANY", "STOP", "$.a[0]", "x");
+
+/** Names of the wire, for values that are nearly right. */
+export const anyKey = constantFrom(
+  ..."contents parts text thought functionCall functionResponse inlineData fileData role name args response id tools".split(
+    " ",
+  ),
+  ..."functionDeclarations parameters type properties generationConfig thinkingConfig thinkingBudget responseSchema".split(
+    " ",
+  ),
+  ..."toolConfig functionCallingConfig mode systemInstruction partialArgs jsonPath willContinue thoughtSignature".split(
+    " ",
+  ),
+  ..."candidates content index finishReason promptFeedback usageMetadata groundingMetadata groundingSupports".split(
+    " ",
+  ),
+  ..."groundingChunks segment groundingChunkIndices error code x_y".split(" "),
+);
+
+export const { anyJson } = letrec<{ anyJson: unknown }>((tie) => ({
+  anyJson: oneof(
+    { maxDepth: 6 },
+    anyValue,
+    array(tie("anyJson"), { maxLength: 3 }),
+    dictionary(anyKey, tie("anyJson"), { maxKeys: 4 }),
+  ),
+}));
