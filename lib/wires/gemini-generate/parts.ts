@@ -138,7 +138,7 @@ const signed = (part: JsonObject, opaque: Opaque | undefined, reader: Reader): J
   return thoughtSignature === undefined ? part : { ...part, thoughtSignature };
 };
 
-export const encodeCall = (part: ToolCallPart, reader: Reader): JsonObject => {
+const encodeCall = (part: ToolCallPart, reader: Reader): JsonObject => {
   const { call, ...fields } = own(part.extra) ?? {};
   const functionCall: JsonObject = {
     ...(reader.functionIds && !isMadeUp(part.callId) && part.callId !== "" ? { id: part.callId } : {}),

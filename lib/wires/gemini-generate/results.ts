@@ -13,7 +13,7 @@ const asText = (value: Json | undefined): string =>
   typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
 
 /** What a `response` object says: a single well-known key is unwrapped, anything else is its own JSON. */
-export const unwrapResponse = (response: JsonObject): { text: string; isError: boolean } => {
+const unwrapResponse = (response: JsonObject): { text: string; isError: boolean } => {
   const keys = Object.keys(response);
   const only = keys[0];
   if (keys.length === 1 && only === "error") return { text: asText(response["error"]), isError: true };
