@@ -67,6 +67,8 @@ export type Provider = {
   kind: ProviderKind;
   /** Who makes the opaque state of its answers (`Opaque.origin`): hosts of the same models share it. */
   maker: string;
+  /** Where a host serves models of several makers (Bedrock): the maker for one model. Absent: `maker` for all. */
+  makerOf?: (model: string) => string;
   /** The wires it speaks for this model, the most wanted first. */
   wires: (model: string) => readonly WireId[];
   dialect: (model: string) => Dialect;
