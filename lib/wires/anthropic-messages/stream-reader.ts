@@ -59,17 +59,6 @@ export const createReader = (target: Target): EventDecoder => {
   const broken = (message: string): GatewayError =>
     new GatewayError("upstream_error", message, { provider: target.provider });
 
-  const startBlock = (native: number, block: JsonObject, out: StreamEvent[]): Open => {
-    const part = decodeBlock(block, reader, "content");
-    const index = parts;
-    parts += 1;
-    if (part.type === "tool-call") calls = true;
-    const entry: Open = { index, part, block, json: "" };
-    open.set(native, entry);
-    out.push({ type: "part-start", index, part: startOf(part) });
-    return entry;
-  };
-
   const stopBlock = (native: number, out: StreamEvent[]): void => {
     const entry = open.get(native);
     if (entry === undefined) return;
@@ -84,6 +73,18 @@ export const createReader = (target: Target): EventDecoder => {
     } else out.push({ type: "part-end", index });
   };
 
+  const startBlock = (native: number, block: JsonObject, out: StreamEvent[]): Open => {
+    stopBlock(native, out);
+    const part = decodeBlock(block, reader, "content");
+    const index = parts;
+    parts += 1;
+    if (part.type === "tool-call") calls = true;
+    const entry: Open = { index, part, block, json: "" };
+    open.set(native, entry);
+    out.push({ type: "part-start", index, part: startOf(part) });
+    return entry;
+  };
+
   const delta = (native: number, value: JsonObject, out: StreamEvent[]): void => {
     const type = value["type"];
     let entry = open.get(native);
@@ -95,8 +96,11 @@ export const createReader = (target: Target): EventDecoder => {
     }
     const { index, part } = entry;
     if (part.type === "opaque") {
-      if (type === "input_json_delta") entry.json += asString(value["partial_json"]) ?? "";
-      else {
+      if (type === "input_json_delta") {
+        const text = asString(value["partial_json"]) ?? "";
+        if (text === "") return;
+        entry.json += text;
+      } else {
         const { type: _type, ...fields } = value;
         entry.fields = { ...entry.fields, ...fields };
       }
@@ -137,6 +141,12 @@ export const createReader = (target: Target): EventDecoder => {
   };
 
   const start = (message: JsonObject, out: StreamEvent[]): void => {
+    if (parts > 0) {
+      fail(out, broken("The provider began a second answer in the middle of its first."));
+      return;
+    }
+    // Told twice before anything was said, it still is one answer.
+    if (started) return;
     started = true;
     const event: StreamEvent = {
       type: "response-start",

@@ -150,9 +150,8 @@ const encodeChoice = (
   dropped: string[],
 ): JsonObject | undefined => {
   const one = parallel === false ? { disable_parallel_tool_use: true } : {};
-  switch (choice?.type) {
-    case undefined:
-      return parallel === false ? { type: "auto", ...one } : undefined;
+  if (choice === undefined) return parallel === false ? { type: "auto", ...one } : undefined;
+  switch (choice.type) {
     case "none":
       return { type: "none" };
     case "auto":
