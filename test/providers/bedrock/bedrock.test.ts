@@ -332,7 +332,7 @@ describe("Claude over InvokeModel", () => {
     const response = await provider().send(invoke({ stream: true }), signal);
     expect(response.headers["content-type"]).toBe("text/event-stream; charset=utf-8");
     expect(await textOf(response)).toBe(
-      events.map((event) => `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`).join(""),
+      events.map((event) => `event: ${event["type"] as string}\ndata: ${JSON.stringify(event)}\n\n`).join(""),
     );
     expect(seen[0]!.headers.accept).toBe("application/vnd.amazon.eventstream");
   });
@@ -370,7 +370,7 @@ describe("Claude over InvokeModel", () => {
     };
     const response = await provider().send(invoke({ stream: true }), signal);
     await response.body[Symbol.asyncIterator]().return?.();
-    await gone;
+    await expect(gone).resolves.toBeUndefined();
   });
 
   it.each([
