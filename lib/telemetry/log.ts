@@ -1,0 +1,70 @@
+// One JSON line a call, and a few about the process. What is logged is named here field by field: nothing slips in.
+import type { CallRecord } from "./call-record.ts";
+
+export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export type Log = {
+  call: (record: CallRecord) => void;
+  warn: (message: string, fields?: Record<string, string | number | boolean>) => void;
+  /** `cause` is told by its class and code alone: a message may hold anything. */
+  error: (message: string, fields: { requestId?: string; cause?: unknown }) => void;
+};
+
+/** `write` takes a line without its end. */
+export type LogOptions = { level: LogLevel; write: (line: string) => void; now?: () => number };
+
+const describeCause = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return typeof cause;
+  const code = "code" in cause && typeof cause.code === "string" ? ` ${cause.code}` : "";
+  // Where it was thrown helps; what it says may quote a prompt.
+  const at = /\n\s+at ([^\n]+)/.exec(cause.stack ?? "")?.[1] ?? "";
+  return `${cause.name}${code} at ${at}`;
+};
+
+export const createLog = ({ level, write, now = Date.now }: LogOptions): Log => {
+  const allowed = (wanted: LogLevel): boolean => logLevels.indexOf(wanted) >= logLevels.indexOf(level);
+  const line = (kind: LogLevel, fields: object): void => {
+    write(JSON.stringify({ time: new Date(now()).toISOString(), level: kind, ...fields }));
+  };
+  return {
+    call: (record) => {
+      const kind: LogLevel = record.status >= 500 ? "error" : record.errorCode !== undefined && !record.disconnected ? "warn" : "info";
+      if (!allowed(kind)) return;
+      const { usage } = record;
+      line(kind, {
+        message: "call",
+        requestId: record.requestId,
+        traceId: record.traceId,
+        operation: record.operation,
+        wire: record.wire,
+        provider: record.provider,
+        model: record.model,
+        requestedModel: record.requestedModel.slice(0, 200),
+        stream: record.stream,
+        status: record.status,
+        error: record.errorCode,
+        inputTokens: usage?.input,
+        cachedInputTokens: usage?.cachedInput,
+        cacheWriteTokens: usage?.cacheWrite,
+        outputTokens: usage?.output,
+        reasoningTokens: usage?.reasoning,
+        estimated: record.estimated,
+        cost: record.cost,
+        priced: record.priced,
+        ttftMs: record.ttftMs,
+        totalMs: record.totalMs,
+        attempts: record.attempts,
+        disconnected: record.disconnected ? true : undefined,
+        key: record.keyName,
+        dropped: record.dropped,
+      });
+    },
+    warn: (message, fields) => {
+      if (allowed("warn")) line("warn", { message, ...fields });
+    },
+    error: (message, { requestId, cause }) => {
+      if (allowed("error")) line("error", { message, requestId, cause: cause === undefined ? undefined : describeCause(cause) });
+    },
+  };
+};
