@@ -1,4 +1,5 @@
 // Errors, in both directions: Anthropic's envelope, and what stands in for one (Bedrock's, a proxy's HTML, nothing).
+import type { ErrorType } from "@anthropic-ai/sdk/resources/shared";
 import { GatewayError, errorCodes } from "../../model/error.ts";
 import type { ErrorCode, ErrorDetails } from "../../model/error.ts";
 import { asObject, asString, isObject, parseJson } from "../../model/json.ts";
@@ -9,7 +10,7 @@ import type { EncodedError, Target } from "../wire.ts";
 import { wire } from "./common.ts";
 
 /** How each code looks to a client of this wire. The status is the code's own where none stands here. */
-const outgoing: Record<ErrorCode, { type: string; status?: number }> = {
+const outgoing: Record<ErrorCode, { type: ErrorType | "request_too_large"; status?: number }> = {
   invalid_request: { type: "invalid_request_error" },
   unsupported_field: { type: "invalid_request_error" },
   context_length_exceeded: { type: "invalid_request_error" },

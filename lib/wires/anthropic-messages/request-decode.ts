@@ -1,4 +1,5 @@
 // A client's request to the model. Wrong types are refused by name; fields nobody knows are carried (PROTOCOLS section 14).
+import type { MessageCreateParamsBase } from "@anthropic-ai/sdk/resources/beta/messages/messages";
 import { invalid } from "../../model/error.ts";
 import { asArray, asNumber, asObject, asString, isObject } from "../../model/json.ts";
 import type { Json, JsonObject } from "../../model/json.ts";
@@ -10,7 +11,8 @@ import { carried, decodeCache, wire } from "./common.ts";
 import { decodeReasoning } from "./thinking.ts";
 import { decodeToolChoice, decodeTools } from "./tools.ts";
 
-const known = new Set([
+/** What has a place in the model. temperature, top_p and top_k left the SDK, but not the API. */
+const known: ReadonlySet<string> = new Set<keyof MessageCreateParamsBase | "temperature" | "top_p" | "top_k">([
   "model",
   "messages",
   "system",

@@ -1,4 +1,5 @@
 // Why the model stopped: one table, read in both directions (F4).
+import type { BetaStopReason } from "@anthropic-ai/sdk/resources/beta/messages";
 import type { StopReason } from "../../model/event.ts";
 
 const table = {
@@ -10,7 +11,7 @@ const table = {
   refusal: "refusal",
   model_context_window_exceeded: "context-length",
   compaction: "compaction",
-} as const satisfies Record<string, StopReason>;
+} as const satisfies Record<BetaStopReason, StopReason>;
 
 /** Reasons of other wires, by the nearest of this one. */
 const nearest: Partial<Record<StopReason, string>> = {

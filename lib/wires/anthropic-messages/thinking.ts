@@ -1,11 +1,18 @@
 // How much to think, in both directions: `thinking` and `output_config.effort` against the model's effort and budget (PROTOCOLS section 8).
+import type { OutputConfig } from "@anthropic-ai/sdk/resources/messages";
 import { asNumber, asString, unknownFields } from "../../model/json.ts";
 import type { JsonObject } from "../../model/json.ts";
 import type { Reasoning, ReasoningEffort } from "../../model/request.ts";
 import { nativeExtra, wire } from "./common.ts";
 import type { AnthropicFacts } from "./models.ts";
 
-const efforts = new Set<string>(["low", "medium", "high", "xhigh", "max"]);
+const efforts: ReadonlySet<string> = new Set<NonNullable<OutputConfig["effort"]>>([
+  "low",
+  "medium",
+  "high",
+  "xhigh",
+  "max",
+]);
 const isEffort = (text: string): text is ReasoningEffort => efforts.has(text);
 
 /** Budgets of the models that know no effort, in tokens; each is cut to what the output limit leaves. */

@@ -32,11 +32,13 @@ const isRequest = (record: Recorded): boolean =>
   (record.protocol === "anthropic-messages" || record.req["anthropic_version"] !== undefined);
 
 const modelOf = (record: Recorded): string =>
-  typeof record.req?.["model"] === "string" ? record.req["model"] : decodeURIComponent(record.urlpath.split("/")[2] ?? "");
+  typeof record.req?.["model"] === "string"
+    ? record.req["model"]
+    : decodeURIComponent(record.urlpath.split("/")[2] ?? "");
 
 /** Two spellings of the same content are one. */
 const content = (value: Json | undefined): Json => {
-  const blocks = typeof value === "string" ? [{ type: "text", text: value }] : (asArray(value) ?? []);
+  const blocks: Json[] = typeof value === "string" ? [{ type: "text", text: value }] : (asArray(value) ?? []);
   return blocks
     .filter((block) => !(isObject(block) && block["type"] === "text" && String(block["text"]).trim() === ""))
     .map((block) =>
@@ -51,7 +53,7 @@ const normalRequest = (body: JsonObject): Json | undefined => {
     if (!isObject(message)) continue;
     const last = messages.at(-1);
     const blocks = content(message["content"]) as Json[];
-    if (last?.["role"] === message["role"]) (last["content"] as Json[]).push(...blocks);
+    if (last !== undefined && last["role"] === message["role"]) (last["content"] as Json[]).push(...blocks);
     else messages.push({ ...message, content: blocks });
   }
   const stream = body["stream"] === true ? { stream: true } : {};
@@ -111,6 +113,31 @@ describe.skipIf(!haveRecordings)("recorded Anthropic traffic", () => {
       expect(parsed(wire.decodeResponse(whole, target()))).toEqual(parsed(folded));
     },
   );
+
+  /** The events inside Bedrock's frames, as server-sent events. */
+  const fromBedrock = (record: Recorded): Uint8Array => {
+    const raw = record.resp_text?.startsWith("base64:") === true ? record.resp_text.slice(7) : record.resp_b64;
+    const binary = Buffer.from(raw ?? "", "base64").toString("latin1");
+    const events = [...binary.matchAll(/"bytes":"([^"]+)"/g)].map((match) =>
+      Buffer.from(match[1]!, "base64").toString("utf8"),
+    );
+    return new TextEncoder().encode(events.map((event) => `data: ${event}\n\n`).join(""));
+  };
+
+  it("reads the Anthropic streams that Bedrock carries", () => {
+    const streams = recordings("bedrock-invoke")
+      .filter((record) => record.status === 200 && record.stream && isRequest(record))
+      .map(fromBedrock)
+      .filter((body) => new TextDecoder().decode(body).includes("message_start"));
+    expect(streams.length).toBeGreaterThan(1);
+    for (const body of streams) {
+      const events = decode([body]);
+      const folded = fold(events);
+      expect(folded.parts.length).toBeGreaterThan(0);
+      expect(folded.usage?.output).toBeGreaterThan(0);
+      expect(said(decode([new TextEncoder().encode(encode(events))]))).toEqual(said(events));
+    }
+  });
 
   /** What the vendor's own client makes of a stream. */
   const final = async (text: string): Promise<Anthropic.Message> => {
