@@ -209,7 +209,10 @@ export const encodeConfig = (
   if (sampling.temperature !== undefined && sampling.temperature > 1) writer.drop("temperature");
   const stop = sampling.stop?.filter((text) => text !== "");
   const inference = compact<JsonObject>({
-    maxTokens: request.maxOutputTokens,
+    maxTokens:
+      request.maxOutputTokens === undefined
+        ? undefined
+        : Math.min(request.maxOutputTokens, target.maxOutputTokens ?? Number.POSITIVE_INFINITY),
     temperature: sampling.temperature === undefined ? undefined : Math.min(sampling.temperature, 1),
     topP: sampling.topP,
     stopSequences: stop !== undefined && stop.length > 0 ? stop : undefined,
