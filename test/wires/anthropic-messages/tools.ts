@@ -33,7 +33,7 @@ export const context = (more: Partial<ChatRequest> = {}): ReplyContext => ({
 /** Frames as a provider sends them. */
 export const sse = (...values: JsonObject[]): Uint8Array =>
   new TextEncoder().encode(
-    values.map((value) => `event: ${String(value["type"])}\ndata: ${JSON.stringify(value)}\n\n`).join(""),
+    values.map((value) => `event: ${value["type"] as string}\ndata: ${JSON.stringify(value)}\n\n`).join(""),
   );
 
 export const decode = (chunks: readonly Uint8Array[], at: Target = target()): StreamEvent[] => {
@@ -54,7 +54,7 @@ export const frames = (text: string): JsonObject[] =>
     .map((frame) => {
       const [event, data] = frame.split("\n");
       const value = JSON.parse(data!.replace(/^data: /, "")) as JsonObject;
-      if (event !== `event: ${String(value["type"])}`) throw new Error(`event line differs: ${event}`);
+      if (event !== `event: ${value["type"] as string}`) throw new Error(`event line differs: ${event}`);
       return value;
     });
 
