@@ -55,7 +55,7 @@ const encodeReasoning = (part: ReasoningPart, writer: BlockWriter, path: string)
 };
 
 /** A call's arguments as this wire's object. Text that is no object (free-form, or cut off) is kept under one name. */
-export const inputOf = (part: ToolCallPart): JsonObject => {
+const inputOf = (part: ToolCallPart): JsonObject => {
   if (part.arguments.trim() === "") return {};
   const value = part.custom === true ? undefined : parseJson(part.arguments);
   return isObject(value) ? value : { input: part.arguments };

@@ -9,8 +9,6 @@ import { heartbeat } from "./stream-frames.ts";
 import { createWriter } from "./stream-writer.ts";
 
 export { countTokensBody } from "./request-encode.ts";
-export { anthropicFacts } from "./models.ts";
-export type { AnthropicFacts } from "./models.ts";
 
 export const anthropicMessages: ClientWire = {
   id: "anthropic-messages",

@@ -163,6 +163,8 @@ export const encodeRequest = (request: ChatRequest, target: Target): EncodedRequ
   }
   if (cache !== undefined) body["cache_control"] = cache;
   Object.assign(body, extra);
+  // What a body for Bedrock holds in place of headers is an unknown field elsewhere.
+  if (!bedrock) for (const name of ["anthropic_version", "anthropic_beta"]) delete body[name];
   const user = request.metadata?.userId;
   if (user !== undefined) body["metadata"] = { user_id: user, ...asObject(extra?.["metadata"]) };
   if (config !== undefined) body["output_config"] = config;

@@ -61,7 +61,7 @@ export const decodeResponse = (body: Json, target: Target): ChatResponse => {
 /** What an answer's parts say about why it ended. */
 export type Said = { calls: boolean; refusal: boolean };
 
-export const saidBy = (parts: readonly Part[]): Said => ({
+const saidBy = (parts: readonly Part[]): Said => ({
   calls: parts.some((part) => part.type === "tool-call"),
   refusal: parts.some((part) => part.type === "refusal"),
 });
