@@ -142,13 +142,15 @@ const encodeDocument = (part: DocumentPart, reader: Reader): JsonObject | undefi
     case "base64": {
       const type = source.mediaType;
       const extension = Object.keys(fileTypes).find((key) => fileTypes[key] === type) ?? "pdf";
-      return { type: "input_file", filename: filename ?? `document.${extension}`, file_data: dataUrl(source) };
+      // OpenAI wants a name; the caller on this wire knows what it sends.
+      const name = filename ?? `document.${extension}`;
+      return { type: "input_file", ...(reader.same ? named : { filename: name }), file_data: dataUrl(source) };
     }
     case "url":
       return { type: "input_file", file_url: source.url, ...named };
     case "text":
       return { type: "input_text", text: source.text };
-    case "id":
+    default:
       return readsId(source, reader) ? { type: "input_file", file_id: source.id, ...named } : undefined;
   }
 };

@@ -9,7 +9,10 @@ import { encodeTool, encodeToolChoice } from "./tools.ts";
 import { nativeOrigin } from "./names.ts";
 
 /** Every field that the SDK's type demands, and those that clients read without asking. */
-type Echoed = Exclude<keyof Response, "id" | "created_at" | "output_text" | "model" | "output" | "usage" | "_request_id">;
+type Echoed = Exclude<
+  keyof Response,
+  "id" | "created_at" | "output_text" | "model" | "output" | "usage" | "_request_id"
+>;
 
 const echoTool = (tool: ChatRequest["tools"][number]): JsonObject[] => {
   const encoded = encodeTool(tool);
@@ -53,7 +56,8 @@ export const echo = (request: ChatRequest): JsonObject => {
       format: request.output === undefined ? { type: "text" } : encodeFormat(request.output),
       ...(request.verbosity === undefined ? {} : { verbosity: request.verbosity }),
     },
-    tool_choice: request.toolChoice === undefined ? "auto" : (encodeToolChoice(request.toolChoice, request.tools) ?? "auto"),
+    tool_choice:
+      request.toolChoice === undefined ? "auto" : (encodeToolChoice(request.toolChoice, request.tools) ?? "auto"),
     tools: request.tools.flatMap(echoTool),
     top_logprobs: sampling.topLogprobs ?? 0,
     top_p: sampling.topP ?? 1,

@@ -3,9 +3,19 @@
 import { createSseSplitter, type SseEvent } from "../../http/sse.ts";
 import { GatewayError } from "../../model/error.ts";
 import type { StreamEvent } from "../../model/event.ts";
-import { asNumber, asObject, asString, compact, isObject, parseJson, type Json, type JsonObject } from "../../model/json.ts";
+import {
+  asNumber,
+  asObject,
+  asString,
+  compact,
+  isObject,
+  parseJson,
+  type Json,
+  type JsonObject,
+} from "../../model/json.ts";
 import type { EventDecoder, Target } from "../wire.ts";
-import { createItemReader, type ItemReader, type PartSink } from "./item-reader.ts";
+import { createItemReader } from "./readers/index.ts";
+import type { ItemReader, PartSink } from "./readers/item.ts";
 import { extraOf, objects, wireId } from "./names.ts";
 import { failureOf, responseRest } from "./response-decode.ts";
 import { decodeEnding, type Contents } from "./status.ts";
@@ -81,7 +91,8 @@ export const decodeEvents = (target: Target): EventDecoder => {
     begin(response);
     objects(response["output"]).forEach((item, at) => {
       const id = asString(item["id"]);
-      const known = (id === undefined ? undefined : items.find((one) => one.id === id)) ?? items.find((one) => one.at === at);
+      const known =
+        (id === undefined ? undefined : items.find((one) => one.id === id)) ?? items.find((one) => one.at === at);
       (known ?? add(item, undefined)).reader.finish(item);
     });
     for (const item of items) item.reader.finish();
@@ -111,8 +122,8 @@ export const decodeEvents = (target: Target): EventDecoder => {
       const item = asObject(event["item"]);
       if (item === undefined) return;
       const known = find(event, asString(item["id"]));
-      if (type === "response.output_item.added") known ?? add(item, asNumber(event["output_index"]));
-      else (known ?? add(item, asNumber(event["output_index"]))).reader.finish(item);
+      const one = known ?? add(item, asNumber(event["output_index"]));
+      if (type === "response.output_item.done") one.reader.finish(item);
     } else if (find(event, asString(event["item_id"]))?.reader.push(type, event) !== true) pass(type, event);
   };
 
@@ -120,7 +131,11 @@ export const decodeEvents = (target: Target): EventDecoder => {
     if (over || data === "[DONE]" || data === "") return;
     const event: Json | undefined = parseJson(data);
     if (!isObject(event)) {
-      fail(new GatewayError("upstream_error", "The provider's stream holds what is not JSON.", { provider: target.provider }));
+      fail(
+        new GatewayError("upstream_error", "The provider's stream holds what is not JSON.", {
+          provider: target.provider,
+        }),
+      );
       return;
     }
     const type = asString(event["type"]) ?? name;

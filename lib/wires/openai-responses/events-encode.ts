@@ -41,7 +41,12 @@ export const encodeEvents = (context: ReplyContext): EventEncoder => {
     push,
     end: () =>
       begun && !writer.over()
-        ? push([{ type: "error", error: new GatewayError("upstream_error", "The provider's stream ended before it was finished.") }])
+        ? push([
+            {
+              type: "error",
+              error: new GatewayError("upstream_error", "The provider's stream ended before it was finished."),
+            },
+          ])
         : "",
   };
 };

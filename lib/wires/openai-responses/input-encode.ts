@@ -1,6 +1,5 @@
 // Messages as `input` items: each part becomes an item or the content of one, in the same order.
-import type { JsonObject } from "../../model/json.ts";
-import { isObject } from "../../model/json.ts";
+import { asString, isObject, type JsonObject } from "../../model/json.ts";
 import type { Message, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart } from "../../model/message.ts";
 import { encodeContent, type Reader } from "./content.ts";
 import { objects, own, ownItem, wireId } from "./names.ts";
@@ -54,13 +53,14 @@ const encodeResult = (part: ToolResultPart, path: string, writer: InputWriter): 
     if (content === undefined) writer.drop(`${path}.content[${at}]`);
     else contents.push(content);
   });
-  const plain = contents.every((content) => content["type"] === "input_text" && Object.keys(content).length === 2);
-  const text = plain ? contents.map((content) => String(content["text"])).join("\n") : "";
+  const only = contents.length === 1 ? contents[0] : undefined;
+  const text = only?.["type"] === "input_text" && Object.keys(only).length === 2 ? asString(only["text"]) : undefined;
   // This wire has no flag for a failed tool: the model is told in words.
-  const marked = part.isError === true && !/^\s*error/i.test(text);
-  if (marked && !plain) contents.unshift({ type: "input_text", text: "Error:" });
-  const output = plain && contents.length <= 1 ? (marked ? `Error: ${text}` : text) : contents;
-  if (marked && plain && Array.isArray(output)) output.unshift({ type: "input_text", text: "Error:" });
+  const says = text ?? asString(contents[0]?.["text"]) ?? "";
+  const marked = part.isError === true && !/^\s*error/i.test(says);
+  const list = marked ? [{ type: "input_text", text: "Error:" }, ...contents] : contents;
+  const output =
+    contents.length === 0 ? (marked ? "Error" : "") : text === undefined ? list : marked ? `Error: ${text}` : text;
   return {
     type: part.custom === true ? "custom_tool_call_output" : "function_call_output",
     call_id: part.callId,
@@ -147,7 +147,7 @@ const encodeCaller = (message: Message, path: string, writer: InputWriter): Json
 /** Items that a reasoning item may precede: what the model itself went on with. */
 const isModelMade = (item: JsonObject | undefined): boolean =>
   item !== undefined &&
-  (item["type"] === "message" ? item["role"] === "assistant" : !String(item["type"]).endsWith("_output"));
+  (item["type"] === "message" ? item["role"] === "assistant" : !(asString(item["type"]) ?? "").endsWith("_output"));
 
 /** OpenAI refuses a reasoning item "without its required following item": an orphan stays behind. */
 const withoutOrphans = (items: readonly JsonObject[]): JsonObject[] => {
@@ -183,8 +183,10 @@ export const encodeSystem = (
       continue;
     }
     const last = items.at(-1);
-    if (own(part)?.["continues"] === true && last !== undefined) last["content"] = [...objects(last["content"]), content];
-    else items.push({ type: "message", role: "system", ...idFields(part.id, "msg", reader), ...item, content: [content] });
+    if (own(part)?.["continues"] === true && last !== undefined)
+      last["content"] = [...objects(last["content"]), content];
+    else
+      items.push({ type: "message", role: "system", ...idFields(part.id, "msg", reader), ...item, content: [content] });
   }
   return { instructions: texts.length > 0 ? texts.join("\n\n") : undefined, items };
 };

@@ -81,7 +81,13 @@ export const opaqueItem = (value: JsonObject, maker: string | undefined): Opaque
   compact<OpaquePart>({ type: "opaque", wire: wireId, origin: maker, value });
 
 /** The same part as the `at`th of a message item. Only the last one tells the item's status: in a stream it comes last too. */
-export const asMessagePart = (part: Part, id: string | undefined, item: JsonObject, at: number, last: boolean): Part => {
+export const asMessagePart = (
+  part: Part,
+  id: string | undefined,
+  item: JsonObject,
+  at: number,
+  last: boolean,
+): Part => {
   const { status, ...others } = item;
   const fields: JsonObject = { ...own(part), item: last && status !== undefined ? { ...others, status } : others };
   if (at > 0) fields["continues"] = true;

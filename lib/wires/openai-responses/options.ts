@@ -64,7 +64,9 @@ const isStrict = (schema: Json | undefined): boolean => {
   }
   const maps = [properties, asObject(schema["$defs"]), asObject(schema["definitions"])];
   for (const map of maps) for (const name in map) if (!isStrict(map[name])) return false;
-  return isStrict(schema["items"]) && isStrict(schema["anyOf"]) && isStrict(schema["oneOf"]) && isStrict(schema["allOf"]);
+  return (
+    isStrict(schema["items"]) && isStrict(schema["anyOf"]) && isStrict(schema["oneOf"]) && isStrict(schema["allOf"])
+  );
 };
 
 /** `same`: the format came on this wire, and goes as it came; else a schema is enforced where OpenAI can. */
@@ -72,7 +74,13 @@ export const encodeFormat = (output: OutputFormat): JsonObject => {
   if (output.type === "json") return { type: "json_object" };
   const same = own(output);
   const strict = output.strict ?? (same === undefined ? isStrict(output.schema) : undefined);
-  const format = compact<{ type: "json_schema"; name: string; schema: JsonObject; description?: string; strict?: boolean }>({
+  const format = compact<{
+    type: "json_schema";
+    name: string;
+    schema: JsonObject;
+    description?: string;
+    strict?: boolean;
+  }>({
     type: "json_schema",
     name: output.name ?? "response",
     description: output.description,
@@ -129,7 +137,8 @@ export const encodeReasoningOptions = (reasoning: Reasoning): JsonObject | undef
   const effort = effortOf(reasoning);
   const result: JsonObject = {};
   if (effort !== undefined) result["effort"] = effort;
-  if (reasoning.show !== undefined && reasoning.show !== "none" && effort !== "none") result["summary"] = reasoning.show;
+  if (reasoning.show !== undefined && reasoning.show !== "none" && effort !== "none")
+    result["summary"] = reasoning.show;
   const all = { ...result, ...own(reasoning) };
   return isEmpty(all) && own(reasoning) === undefined ? undefined : all;
 };

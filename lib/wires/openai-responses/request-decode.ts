@@ -78,7 +78,9 @@ export const decodeRequest = (body: JsonObject, context: RequestContext): ChatRe
     verbosity: text.verbosity,
     serviceTier: field(body, "service_tier", aString),
     metadata:
-      labels === undefined && userId === undefined ? undefined : compact<{ userId?: string; labels?: JsonObject }>({ userId, labels }),
+      labels === undefined && userId === undefined
+        ? undefined
+        : compact<{ userId?: string; labels?: JsonObject }>({ userId, labels }),
     cacheKey: field(body, "prompt_cache_key", aString),
     extra: extraOf(extra),
   });

@@ -36,7 +36,8 @@ export const encodeRequest = (request: ChatRequest, target: Target): EncodedRequ
   set("instructions", system.instructions);
   const systemRole = target.dialect.systemRole ?? "system";
   const items = encodeInput(request.messages, { reader, systemRole, drop });
-  if (system.items.length > 0 || items.length > 0 || same?.["prompt"] === undefined) set("input", [...system.items, ...items]);
+  if (system.items.length > 0 || items.length > 0 || same?.["prompt"] === undefined)
+    set("input", [...system.items, ...items]);
   encodeToolFields(request, set, drop);
   encodeLimits(request, same, target, set, drop);
   if (same === undefined) {

@@ -43,8 +43,8 @@ export const failureOf = (error: Json | undefined, target: Target): GatewayError
     code: given?.["code"] ?? null,
     param: given?.["param"] ?? null,
   };
-  const known = code === undefined ? undefined : statuses[code];
-  const status = known ?? asNumber(given?.["status"]) ?? (code === undefined || code === "error" ? 500 : 400);
+  const usual = code === undefined ? undefined : statuses[code];
+  const status = usual ?? asNumber(given?.["status"]) ?? (code === undefined || code === "error" ? 500 : 400);
   return decodeOpenAiError(status < 400 ? 500 : status, {}, JSON.stringify({ error: told }), target, wireId);
 };
 

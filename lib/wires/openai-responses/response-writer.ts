@@ -8,17 +8,11 @@ import { noUsage, type Usage } from "../../model/usage.ts";
 import { encodeOpenAiError } from "../shared/openai-error.ts";
 import type { ReplyContext } from "../wire.ts";
 import { echo } from "./envelope.ts";
-import {
-  callWriter,
-  carrierItem,
-  imageWriter,
-  messageWriter,
-  opaqueWriter,
-  reasoningWriter,
-  type ItemOutput,
-  type ItemStatus,
-  type ItemWriter,
-} from "./item-writer.ts";
+import { callWriter } from "./writers/call.ts";
+import type { ItemOutput, ItemStatus, ItemWriter } from "./writers/item.ts";
+import { messageWriter } from "./writers/message.ts";
+import { imageWriter, opaqueWriter } from "./writers/opaque.ts";
+import { carrierItem, reasoningWriter } from "./writers/reasoning.ts";
 import { own, wireId } from "./names.ts";
 import { encodeEnding, type Contents } from "./status.ts";
 import { encodeUsage } from "./usage.ts";
@@ -50,11 +44,13 @@ export const createResponseWriter = (
   let announced = false;
   let over = false;
 
-  const response = (): JsonObject => ({ ...head, ...tail, output: [...output], usage: told() });
-  const told = (): JsonObject | null => (usage === undefined ? null : encodeUsage(usage));
+  const response = (): JsonObject => ({ ...head, ...tail, output: [...output], usage: counts() });
+  const counts = (): JsonObject | null => (usage === undefined ? null : encodeUsage(usage));
 
   const id = (prefix: string, given: string | undefined): string => {
-    const fits = given !== undefined && given !== "" && !used.has(given) && (same !== undefined || given.startsWith(prefix));
+    // On the same wire an id is the provider's business, odd or used twice (xAI) as it may be.
+    const fits =
+      given !== undefined && given !== "" && (same !== undefined || (given.startsWith(prefix) && !used.has(given)));
     const chosen = fits ? given : `${prefix}${context.newId()}`;
     used.add(chosen);
     return chosen;

@@ -17,10 +17,24 @@ import { extraOf, json, own, wireId } from "./names.ts";
 
 type HostedKind = NonNullable<HostedTool["kind"]>;
 
-/** What a hosted tool of another wire is called here. */
-const hosted: Readonly<Partial<Record<HostedKind, JsonObject>>> = {
-  "web-search": { type: "web_search" },
-  "code-execution": { type: "code_interpreter", container: { type: "auto" } },
+/** What a hosted tool of another wire is here: the options that both have go along. */
+const hosted: Readonly<Partial<Record<HostedKind, (value: JsonObject) => JsonObject>>> = {
+  "web-search": (value) => {
+    const tool: JsonObject = { type: "web_search" };
+    const domains = asArray(value["allowed_domains"]);
+    if (domains !== undefined) tool["filters"] = { allowed_domains: domains };
+    const place = asObject(value["user_location"]);
+    if (place !== undefined)
+      tool["user_location"] = { type: "approximate", ...(asObject(place["approximate"]) ?? place) };
+    if (value["search_context_size"] !== undefined) tool["search_context_size"] = value["search_context_size"];
+    return tool;
+  },
+  "code-execution": () => ({ type: "code_interpreter", container: { type: "auto" } }),
+};
+
+const encodeHosted = (tool: HostedTool): JsonObject | undefined => {
+  if (tool.wire === wireId) return tool.value;
+  return tool.kind === undefined ? undefined : hosted[tool.kind]?.(tool.value);
 };
 
 const kindOf = (type: string): HostedKind | undefined =>
@@ -39,34 +53,35 @@ export const decodeTools = (value: Json | undefined): Tool[] => {
   if (value === undefined || value === null) return [];
   const tools = asArray(value);
   if (tools === undefined) throw invalid("tools", "expected an array");
-  return tools.map((tool, at): Tool => {
-    if (!isObject(tool)) throw invalid(`tools[${at}]`, "expected an object");
-    const type = asString(tool["type"]);
-    if (type === undefined) throw invalid(`tools[${at}].type`, "expected a string");
-    if (type !== "function" && type !== "custom")
-      return compact<HostedTool>({ type: "hosted", wire: wireId, kind: kindOf(type), value: tool });
-    const name = asString(tool["name"]);
-    if (name === undefined) throw invalid(`tools[${at}].name`, "expected a string");
-    if (type === "custom") {
-      const taken = compact<{ description?: string; format?: JsonObject }>({
-        description: asString(tool["description"]),
-        format: asObject(tool["format"]),
-      });
-      return { type, name, ...taken, extra: extraOf(left(tool, taken)) } satisfies CustomTool;
-    }
-    const taken = compact<{ description?: string; parameters?: JsonObject; strict?: boolean }>({
+  return tools.map(decodeTool);
+};
+
+const decodeTool = (tool: Json, at: number): Tool => {
+  if (!isObject(tool)) throw invalid(`tools[${at}]`, "expected an object");
+  const type = asString(tool["type"]);
+  if (type === undefined) throw invalid(`tools[${at}].type`, "expected a string");
+  if (type !== "function" && type !== "custom")
+    return compact<HostedTool>({ type: "hosted", wire: wireId, kind: kindOf(type), value: tool });
+  const name = asString(tool["name"]);
+  if (name === undefined) throw invalid(`tools[${at}].name`, "expected a string");
+  if (type === "custom") {
+    const taken = compact<{ description?: string; format?: JsonObject }>({
       description: asString(tool["description"]),
-      parameters: asObject(tool["parameters"]),
-      strict: asBoolean(tool["strict"]),
+      format: asObject(tool["format"]),
     });
-    return { type, name, ...taken, extra: extraOf(left(tool, taken)) } satisfies FunctionTool;
+    return { type, name, ...taken, extra: extraOf(left(tool, taken)) } satisfies CustomTool;
+  }
+  const taken = compact<{ description?: string; parameters?: JsonObject; strict?: boolean }>({
+    description: asString(tool["description"]),
+    parameters: asObject(tool["parameters"]),
+    strict: asBoolean(tool["strict"]),
   });
+  return { type, name, ...taken, extra: extraOf(left(tool, taken)) } satisfies FunctionTool;
 };
 
 /** Undefined where this wire has no such tool. */
 export const encodeTool = (tool: Tool): JsonObject | undefined => {
-  if (tool.type === "hosted")
-    return tool.wire === wireId ? tool.value : tool.kind === undefined ? undefined : hosted[tool.kind];
+  if (tool.type === "hosted") return encodeHosted(tool);
   const same = own(tool);
   const { name, description } = tool;
   const described: JsonObject = description === undefined ? {} : { description };
@@ -101,7 +116,9 @@ const modes: Readonly<Record<string, ToolChoice>> = {
 /** The names of a list of named tools; undefined where one of them has none, or more than a name. */
 const namesOf = (tools: Json | undefined): string[] | undefined => {
   const found = (asArray(tools) ?? []).map((tool) =>
-    isObject(tool) && (tool["type"] === "function" || tool["type"] === "custom") && unknownFields(tool, names) === undefined
+    isObject(tool) &&
+    (tool["type"] === "function" || tool["type"] === "custom") &&
+    unknownFields(tool, names) === undefined
       ? asString(tool["name"])
       : undefined,
   );
@@ -143,7 +160,7 @@ export const encodeToolChoice = (choice: ToolChoice, tools: readonly Tool[]): Js
         mode: choice.required ? "required" : "auto",
         tools: choice.names.map((name) => ({ type: kind(name), name })),
       } satisfies ToolChoiceAllowed);
-    case "native":
+    default:
       return choice.wire === wireId ? choice.value : undefined;
   }
 };

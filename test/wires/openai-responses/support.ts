@@ -2,7 +2,7 @@
 import OpenAI from "openai";
 import { openaiResponses } from "../../../lib/wires/openai-responses/index.ts";
 import type { StreamEvent } from "../../../lib/model/event.ts";
-import { asObject, isObject, type Json, type JsonObject } from "../../../lib/model/json.ts";
+import { asObject, asString, isObject, type Json, type JsonObject } from "../../../lib/model/json.ts";
 import type { ChatRequest } from "../../../lib/model/request.ts";
 import type { ReplyContext, Target } from "../../../lib/wires/wire.ts";
 
@@ -33,8 +33,10 @@ export const context = (request: ChatRequest = emptyRequest): ReplyContext => {
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+export const typeOf = (event: JsonObject): string => asString(event["type"]) ?? "";
+
 export const sse = (events: readonly JsonObject[]): string =>
-  events.map((event) => `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`).join("");
+  events.map((event) => `event: ${typeOf(event)}\ndata: ${JSON.stringify(event)}\n\n`).join("");
 
 export const decodeAll = (text: string | Uint8Array, at: Target = target()): StreamEvent[] => {
   const decoder = wire.decodeEvents(at);
@@ -54,7 +56,7 @@ export const framesOf = (text: string): JsonObject[] =>
     .map((frame) => {
       const [name, data] = frame.split("\n");
       const event = JSON.parse(data!.slice("data: ".length)) as JsonObject;
-      if (name !== `event: ${String(event["type"])}`) throw new Error(`${name} names ${String(event["type"])}`);
+      if (name !== `event: ${typeOf(event)}`) throw new Error(`${name} names ${typeOf(event)}`);
       return event;
     });
 
@@ -102,11 +104,11 @@ export const plain = (value: Json | undefined): Json => {
 const plainItem = (item: Json): Json => {
   const value = asObject(plain(item)) ?? {};
   const role = value["role"];
-  const type = value["type"] ?? "message";
+  const type = asString(value["type"]) ?? "message";
   if (type === "message" && typeof value["content"] === "string")
     value["content"] = [{ type: role === "assistant" ? "output_text" : "input_text", text: value["content"] }];
   if (type === "function_call" && value["arguments"] === "") value["arguments"] = "{}";
-  if (typeof value["output"] === "string" && String(type).endsWith("_call_output"))
+  if (typeof value["output"] === "string" && type.endsWith("_call_output"))
     value["output"] = [{ type: "input_text", text: value["output"] }];
   return { ...value, type };
 };
@@ -122,6 +124,7 @@ export const meaning = (body: JsonObject): Json => {
         ? input.map(plainItem)
         : [];
   if (value["stream"] === false) delete value["stream"];
+  if (value["instructions"] === "") delete value["instructions"];
   for (const key of ["tools", "include"]) {
     const list = value[key];
     if (Array.isArray(list) && list.length === 0) delete value[key];
