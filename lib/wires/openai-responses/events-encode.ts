@@ -33,7 +33,11 @@ export const encodeEvents = (context: ReplyContext): EventEncoder => {
   const push = (events: readonly StreamEvent[]): string => {
     frames = "";
     if (events.length > 0) begun = true;
-    for (const event of sequence(choose(events))) writer.push(event);
+    // An error ends all at once: what is open or held back isn't closed first, as if it were whole.
+    const failure = events.find((event) => event.type === "error");
+    const before = failure === undefined ? events : events.slice(0, events.indexOf(failure));
+    for (const event of sequence(choose(before))) writer.push(event);
+    if (failure !== undefined) writer.push(failure);
     return frames;
   };
 

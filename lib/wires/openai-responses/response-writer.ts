@@ -25,10 +25,10 @@ export type ResponseWriter = {
   response: () => JsonObject;
 };
 
-/** `emit` takes each event of the stream, without its sequence number. */
+/** `write` takes each event of the stream, without its sequence number. */
 export const createResponseWriter = (
   context: ReplyContext,
-  emit: (type: string, fields: JsonObject) => void,
+  write: (type: string, fields: JsonObject) => void,
 ): ResponseWriter => {
   const used = new Set<string>();
   const output: JsonObject[] = [];
@@ -44,6 +44,9 @@ export const createResponseWriter = (
   let announced = false;
   let over = false;
 
+  const emit = (type: string, fields: JsonObject): void => {
+    if (!over) write(type, fields);
+  };
   const response = (): JsonObject => ({ ...head, ...tail, output: [...output], usage: counts() });
   const counts = (): JsonObject | null => (usage === undefined ? null : encodeUsage(usage));
 
@@ -150,25 +153,26 @@ export const createResponseWriter = (
       error: ending.error ?? null,
       completed_at: same !== undefined && "completed_at" in same ? same["completed_at"] : ended,
     };
-    over = true;
     const name = ["incomplete", "failed"].includes(ending.status) ? ending.status : "completed";
     emit(`response.${name}`, { response: response() });
+    over = true;
   };
 
   /** As OpenAI does: an error event, which SDKs throw, and the failed Response, which agents wait for. */
   const fail = (error: GatewayError): void => {
-    over = true;
     const body = encodeOpenAiError(error, "", "responses").body;
     const told = asObject(Array.isArray(body) ? undefined : body["error"]) ?? {};
     const message = asString(told["message"]) ?? error.message;
     const code = asString(told["code"]) ?? asString(told["type"]) ?? "server_error";
     const param = told["param"] ?? null;
     emit("error", { code, message, param, error: { type: told["type"] ?? "server_error", code, message, param } });
+    over = true;
     // A stream whose beginning others wrote has an id that isn't known here: no second one is made up.
     if (!started) return;
+    // What was being written is in the failed Response, but nobody is told that it is done.
     close("incomplete");
     tail = { ...tail, status: "failed", error: { code, message }, incomplete_details: null };
-    emit("response.failed", { response: response() });
+    write("response.failed", { response: response() });
   };
 
   const push = (event: StreamEvent): void => {
@@ -188,6 +192,8 @@ export const createResponseWriter = (
       case "part-end":
         if (!skipping) current?.end(event.final);
         skipping = false;
+        // A message may go on, and a call's status may come with the end of all; other items are whole.
+        if (current?.lingers === false) close("completed");
         return;
       case "usage":
         usage = event.usage;

@@ -79,7 +79,7 @@ describe("input of a Responses request", () => {
     });
   });
 
-  const items: readonly (readonly [string, JsonObject])[] = [
+  const items: readonly [string, JsonObject][] = [
     ["an easy message", { role: "assistant", content: "yes" }],
     ["two easy assistant messages", { role: "assistant", content: "a" }],
     [
@@ -198,7 +198,7 @@ describe("input of a Responses request", () => {
       "item_reference",
       "program",
       "something_new",
-    ].map((type) => [type, { type, id: "x_1", status: "completed", anything: { a: [1, null] } }] as const),
+    ].map((type): [string, JsonObject] => [type, { type, id: "x_1", status: "completed", anything: { a: [1, null] } }]),
   ];
   it.each(items)("carries %s without loss", (_name, item) => {
     const input = [{ role: "user", content: "hi" }, item, { role: "assistant", content: "b" }];

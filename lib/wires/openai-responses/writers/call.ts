@@ -42,6 +42,7 @@ export const callWriter = (first: ToolCallPart, out: ItemOutput): ItemWriter => 
   out.emit("response.output_item.added", { output_index: out.index, item: shaped("in_progress") });
 
   return {
+    lingers: true,
     takes: () => false,
     start: (next) => {
       if (next.type === "tool-call") say(next.arguments);

@@ -17,6 +17,8 @@ export type ItemOutput = {
 export type ItemStatus = "completed" | "incomplete";
 
 export type ItemWriter = {
+  /** Whether the item stays open after its part: more parts may go into it, or its status is told later. */
+  lingers: boolean;
   /** Whether the part goes into this item as well. */
   takes: (part: Part) => boolean;
   start: (part: Part) => void;

@@ -42,7 +42,7 @@ export const messageWriter = (first: Part, out: ItemOutput): ItemWriter => {
       out.emit("response.refusal.delta", { ...place, content_index: contents.length, delta });
       return;
     }
-    if (given !== undefined) logprobs = [...logprobs, ...given];
+    if (given !== undefined) logprobs.push(...given);
     out.emit("response.output_text.delta", { ...place, content_index: contents.length, delta, logprobs: given ?? [] });
   };
 
@@ -79,6 +79,7 @@ export const messageWriter = (first: Part, out: ItemOutput): ItemWriter => {
   };
 
   return {
+    lingers: true,
     takes: (next) =>
       isSpoken(next) && state === undefined && (own(next) === undefined ? !same : own(next)?.["continues"] === true),
     start: (next) => {
@@ -100,7 +101,7 @@ export const messageWriter = (first: Part, out: ItemOutput): ItemWriter => {
       if (next.type === "opaque") return;
       const given = asArray(own(next)?.["logprobs"]);
       if (next.text !== "") say(next.text, given);
-      else if (given !== undefined) logprobs = given;
+      else if (given !== undefined) logprobs = [...given];
       if (next.type !== "text") return;
       for (const citation of next.citations ?? []) cite(citation);
       state = next.opaque;
@@ -116,7 +117,7 @@ export const messageWriter = (first: Part, out: ItemOutput): ItemWriter => {
       const extra = final?.extra?.[wireId];
       keep(extra);
       const more = asArray(extra?.["logprobs"]);
-      if (more !== undefined) logprobs = [...logprobs, ...more];
+      if (more !== undefined) logprobs.push(...more);
       if (final?.opaque !== undefined) state = final.opaque;
       // The final list replaces what was gathered; what was written of it stands.
       const late = final?.citations === undefined ? waiting : final.citations.slice(annotations.length);

@@ -8,6 +8,7 @@ export const opaqueWriter = (first: Extract<Part, { type: "opaque" }>, out: Item
   let value = first.value;
   out.emit("response.output_item.added", { output_index: out.index, item: value });
   return {
+    lingers: false,
     takes: () => false,
     start: () => {},
     delta: (delta) => {
@@ -40,6 +41,7 @@ export const imageWriter = (first: Extract<Part, { type: "image" }>, out: ItemOu
   });
   out.emit("response.output_item.added", { output_index: out.index, item: item("in_progress", null) });
   return {
+    lingers: false,
     takes: () => false,
     start: () => {
       out.emit("response.image_generation_call.in_progress", place);

@@ -65,6 +65,7 @@ export const reasoningWriter = (first: ReasoningPart, out: ItemOutput): ItemWrit
   };
 
   return {
+    lingers: false,
     takes: () => false,
     start: (next) => {
       if (next.type !== "reasoning" || next.text === "") return;
