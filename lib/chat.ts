@@ -108,11 +108,17 @@ export const createChat =
       });
       return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
     } catch (thrown) {
-      const error = toGatewayError(thrown);
+      const error = outwards(toGatewayError(thrown));
       meter.finish(error.status, error);
       throw error;
     }
   };
+
+/** A provider that refuses the gateway's key: told with the provider's own status (docs/decisions/0004). */
+const outwards = (error: GatewayError): GatewayError =>
+  error.code === "upstream_authentication"
+    ? new GatewayError("authentication", error.message, { ...error.details, status: error.details.status ?? 401 })
+    : error;
 
 const limitOf = (maxOutputTokens: number | undefined): { maxOutputTokens?: number } =>
   maxOutputTokens === undefined ? {} : { maxOutputTokens };

@@ -1,0 +1,17 @@
+// What an adaptation changed, undone in the answer.
+import type { ChatResponse, StreamEvent } from "../../model/event.ts";
+
+export type Restorer = {
+  events: (events: readonly StreamEvent[]) => StreamEvent[];
+  response: (response: ChatResponse) => ChatResponse;
+};
+
+/** Restorers in the order in which their adaptations were made: the last made is undone first. */
+export const chain = (restorers: readonly Restorer[]): Restorer | undefined => {
+  if (restorers.length === 0) return undefined;
+  const order = [...restorers].reverse();
+  return {
+    events: (events) => order.reduce<StreamEvent[]>((sum, restorer) => restorer.events(sum), [...events]),
+    response: (response) => order.reduce((sum, restorer) => restorer.response(sum), response),
+  };
+};
