@@ -12,7 +12,7 @@ const idFields = (id: string | undefined, prefix: string, reader: Reader): JsonO
   id !== undefined && (reader.maker !== "openai" || id.startsWith(prefix)) ? { id } : {};
 
 /** A reasoning item goes back to its maker alone, and visible text is never replayed as one (F12, F48). */
-export const encodeReasoning = (part: ReasoningPart, reader: Reader): JsonObject | undefined => {
+const encodeReasoning = (part: ReasoningPart, reader: Reader): JsonObject | undefined => {
   if (part.opaque === undefined ? own(part) === undefined : part.opaque.origin !== reader.maker) return undefined;
   const kept = ownItem(part);
   const full = part.form === "full";

@@ -4,7 +4,7 @@ import { asString, type JsonObject } from "../../../model/json.ts";
 import type { Opaque, Part } from "../../../model/message.ts";
 import { wireId } from "../names.ts";
 
-export type Final = Extract<StreamEvent, { type: "part-end" }>["final"];
+type Final = Extract<StreamEvent, { type: "part-end" }>["final"];
 
 export type ItemOutput = {
   /** Writes one event; the sequence number is put in. */
