@@ -194,16 +194,15 @@ const firstFrames = async (
     const held = seen.length === 1 && seen[0] !== undefined ? seen[0] : Buffer.concat(seen);
     const text = Buffer.from(held.buffer, held.byteOffset, held.length);
     if (done === true || text.includes("data:")) {
-      if (done === true || text.includes('"error"') || text.includes("event: error")) {
-        const decoder = attempt.upstream.decodeEvents(attempt.target);
-        const events = [...decoder.push(held), ...(done === true ? decoder.end() : [])];
-        const at = events.findIndex((event) => event.type === "error");
-        const error = events[at];
-        const begun = events.slice(0, Math.max(at, 0)).some((event) => event.type === "part-start");
-        if (error?.type === "error" && !begun) {
-          await iterator.return?.();
-          throw error.error;
-        }
+      // Decoding what comes first costs little and tells garbage and errors from events.
+      const decoder = attempt.upstream.decodeEvents(attempt.target);
+      const events = [...decoder.push(held), ...(done === true ? decoder.end() : [])];
+      const at = events.findIndex((event) => event.type === "error");
+      const error = events[at];
+      const begun = events.slice(0, Math.max(at, 0)).some((event) => event.type === "part-start");
+      if (error?.type === "error" && !begun) {
+        await iterator.return?.();
+        throw error.error;
       }
       return held;
     }

@@ -13,6 +13,8 @@ export type Tap = {
 /** Frames kept for the decode at the end: the finish reason, usage and end marker may come in frames, and reads, of their own. */
 const tailLength = 4;
 const needle = Buffer.from('"usage');
+/** An error event of any of the wires; Responses objects have a null `error` all the time. */
+const errorMark = /"error":\s*\{|event: ?error|"type":\s*"(?:error|response\.failed)"/;
 
 /** `decoder` is the wire's own: fed with what matters, it reads usage and the end as it does across wires. */
 export const createTap = (wire: Wire, target: Target): Tap => {
@@ -41,17 +43,21 @@ export const createTap = (wire: Wire, target: Target): Tap => {
     end: () => {
       const decoder = wire.decodeEvents(target);
       const events: StreamEvent[] = [];
-      for (const frames of [first, usageFrame, ...tail])
-        if (frames !== undefined) for (const event of decoder.push(frames)) events.push(event);
+      let told = false;
+      for (const frames of [first, usageFrame, ...tail]) {
+        if (frames === undefined) continue;
+        for (const event of decoder.push(frames)) events.push(event);
+        told ||= errorMark.test(Buffer.from(frames.buffer, frames.byteOffset, frames.length).toString("latin1"));
+      }
+      // An error event of the provider's own reached the client with the bytes; one that the decoder made of garbage did not.
+      const failed = told && events.some((event) => event.type === "error");
       for (const event of decoder.end()) events.push(event);
       let usage: Usage | undefined;
       let finished = false;
-      let failed = false;
       for (const event of events) {
         if ((event.type === "usage" || event.type === "response-end" || event.type === "response-start") && event.usage !== undefined)
           usage = event.usage;
-        if (event.type === "response-end") finished = true;
-        else if (event.type === "error" && !finished) failed = true;
+        if (event.type === "response-end") finished = !events.some((each) => each.type === "error");
       }
       const learnt = { estimatedOutput: Math.round(estimate), finished, failed };
       return usage === undefined ? learnt : { ...learnt, usage };

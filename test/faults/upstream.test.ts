@@ -59,14 +59,14 @@ const before: Record<string, Fault> = {
     status: 429,
   },
   "500": { answer: (wire) => jsonAnswer(500, rawWires[wire].error(500, "oops")), status: [500, 502] },
-  "503": { answer: (wire) => jsonAnswer(503, rawWires[wire].error(503, "down")), status: [503, 529] },
+  "503": { answer: (wire) => jsonAnswer(503, rawWires[wire].error(503, "down")), status: [502, 503, 529] },
   "529": { answer: (wire) => jsonAnswer(529, rawWires[wire].error(529, "overloaded")), status: [503, 529] },
   "HTML instead of JSON, as an error": {
     answer: () => (_request, response) => {
       response.writeHead(502, { "content-type": "text/html" });
       response.end("<html><body>Bad gateway</body></html>");
     },
-    status: [502, 503],
+    status: [500, 502, 503],
   },
   "HTML instead of JSON, under 200": {
     answer: () => (_request, response) => {

@@ -54,6 +54,21 @@ const response = (status: string, output: unknown[], more: object = {}): object 
 });
 const usage = { input_tokens: 5, output_tokens: 1, total_tokens: 6, input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } };
 
+const anthropicTypes: Record<number, string> = {
+  400: "invalid_request_error",
+  401: "authentication_error",
+  404: "not_found_error",
+  429: "rate_limit_error",
+  529: "overloaded_error",
+};
+const geminiStatuses: Record<number, string> = {
+  400: "INVALID_ARGUMENT",
+  401: "UNAUTHENTICATED",
+  404: "NOT_FOUND",
+  429: "RESOURCE_EXHAUSTED",
+  503: "UNAVAILABLE",
+};
+
 export const rawWires: Record<ClientWireId, RawWire> = {
   "anthropic-messages": {
     path: () => "/v1/messages",
@@ -64,7 +79,7 @@ export const rawWires: Record<ClientWireId, RawWire> = {
       need(fields(value)["type"] === "error" && typeof error["type"] === "string" && typeof error["message"] === "string", value);
     },
     inBandError: (sse) => /event: error\ndata: \{"type":"error"/.test(sse),
-    error: (_status, said) => ({ type: "error", error: { type: "api_error", message: said } }),
+    error: (status, said) => ({ type: "error", error: { type: anthropicTypes[status] ?? "api_error", message: said } }),
     whole: {
       id: "msg_1",
       type: "message",
@@ -137,7 +152,7 @@ export const rawWires: Record<ClientWireId, RawWire> = {
       need(typeof error["code"] === "number" && typeof error["status"] === "string" && typeof error["message"] === "string", value);
     },
     inBandError: (sse) => /data: \{"error":\{/.test(sse),
-    error: (status, said) => ({ error: { code: status, message: said, status: "INTERNAL" } }),
+    error: (status, said) => ({ error: { code: status, message: said, status: geminiStatuses[status] ?? "INTERNAL" } }),
     whole: {
       candidates: [{ content: { role: "model", parts: [{ text: "Hello" }] }, finishReason: "STOP", index: 0 }],
       usageMetadata: { promptTokenCount: 5, candidatesTokenCount: 1, totalTokenCount: 6 },
