@@ -32,6 +32,7 @@ const provider = z.strictObject({
   models: z.optional(list),
   dialect: z.optional(dialect),
   betas: z.optional(list),
+  wires: z.optional(z.array(z.enum(["openai-chat", "openai-responses"])).check(z.minLength(1))),
   apiVersion: z.optional(text),
   tokenCredential: z.optional(z.boolean()),
   region: z.optional(text),

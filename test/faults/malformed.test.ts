@@ -15,7 +15,7 @@ const send = (path: string, body: string | Uint8Array, headers: Record<string, s
   fetch(gateway.url + path, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
-    body: body as BodyInit,
+    body: body as string,
     signal: AbortSignal.timeout(5_000),
   });
 
