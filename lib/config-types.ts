@@ -1,6 +1,6 @@
 // The configuration as the rest of the code sees it: parsed, defaulted, nothing left to interpret.
 import type { ProviderKind } from "./providers/provider.ts";
-import type { Dialect } from "./wires/wire.ts";
+import type { Dialect, Wire } from "./wires/wire.ts";
 
 export type ProviderConfig = {
   id: string;
@@ -13,6 +13,8 @@ export type ProviderConfig = {
   models: string[];
   /** Overrides of the kind's dialect flags. */
   dialect: Dialect;
+  /** The wires that the host speaks, the most wanted first, where it is not what its kind is known for (openai, azure-openai, openai-compatible). */
+  wires?: Wire["id"][];
   /** `anthropic-beta` values that may pass to this provider; ["*"] passes all (F21). */
   betas: string[];
   /** azure-openai: the API version; absent uses the v1 path. `tokenCredential` asks Entra for a token. */

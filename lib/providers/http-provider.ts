@@ -1,74 +1,99 @@
 // What providers that speak plain HTTP share: an address, a credential, a path by wire.
 import type { ProviderConfig } from "../config-types.ts";
-import type { TransportRequest } from "../http/transport.ts";
 import type { Headers } from "../model/call.ts";
 import { GatewayError } from "../model/error.ts";
 import type { WireId } from "../model/wire-id.ts";
 import type { Dialect } from "../wires/wire.ts";
 import { claimsModel } from "./claims.ts";
+import { requireConfigured, secretsOf } from "./credentials.ts";
 import type { Provider, ProviderContext, ProviderServices, UpstreamCall } from "./provider.ts";
 
 export const trimSlash = (url: string): string => url.replace(/\/+$/, "");
 
-/** Throws `upstream_authentication`, naming the setting. */
-export const requireKey = (config: ProviderConfig, variable: string): string => {
-  if (config.apiKey === undefined || config.apiKey === "")
-    throw new GatewayError("upstream_authentication", `The provider '${config.id}' has no key: set ${variable} or providers.${config.id}.apiKey.`, {
-      provider: config.id,
-      status: 401,
-    });
-  return config.apiKey;
+/** A model's name as one segment of a path: a caller's name must not lead elsewhere on the provider's host. */
+export const pathSegment = (name: string): string => {
+  if (/^\.{0,2}$/.test(name))
+    throw new GatewayError("model_not_found", "The model's name is empty or stands for a folder.", { param: "model" });
+  return encodeURIComponent(name.toWellFormed());
 };
 
-/** The values of `anthropic-beta` on the provider's allow list; ["*"] passes all (F21). */
+/** The configured headers as they are sent: lower-case names. */
+export const configuredHeaders = (config: ProviderConfig): Headers =>
+  Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value]));
+
+/** The values of `anthropic-beta` on the provider's allow list, in their order; "*" passes all (F21). */
 export const allowedBetas = (value: string | undefined, allowed: readonly string[]): string | undefined => {
-  if (value === undefined) return undefined;
+  if (value === undefined || allowed.includes("*")) return value;
   const passed = value
     .split(",")
     .map((each) => each.trim())
-    .filter((each) => each !== "" && (allowed.includes("*") || allowed.includes(each)));
+    .filter((each) => allowed.includes(each));
   return passed.length === 0 ? undefined : passed.join(",");
 };
 
 export type HttpProviderOptions = {
   maker: string;
+  /** Without a slash at its end. */
+  baseUrl: string;
   wires: (model: string) => readonly WireId[];
-  dialect: Dialect;
-  /** The path and query below the base address; undefined where the provider has no such operation. */
+  dialect?: (model: string) => Dialect;
+  /** The path and query below the address; undefined where the provider has no such operation. */
   path: (call: UpstreamCall) => string | undefined;
-  /** The credential's headers, fresh for each call. */
+  /** The credential's headers, asked for each call. Headers of the configuration go before them. */
   authorize: () => Headers | Promise<Headers>;
   /** Client headers that mean something to this provider. */
   forward: readonly string[];
-  baseUrl: string;
+  /** What is sent where neither the client nor the configuration says otherwise. */
+  defaults?: Headers;
+  /** Keys that come to be known later (tokens). */
+  secrets?: () => readonly string[];
   services: ProviderServices;
 };
 
-export const createHttpProvider = (config: ProviderConfig, context: ProviderContext, options: HttpProviderOptions): Provider => {
-  const base = trimSlash(options.baseUrl);
-  const dialect: Dialect = { ...options.dialect, ...config.dialect };
+const noDialect: Dialect = {};
+
+export const createHttpProvider = (
+  config: ProviderConfig,
+  context: ProviderContext,
+  options: HttpProviderOptions,
+): Provider => {
+  const { baseUrl, forward, defaults, authorize } = options;
+  const configured = configuredHeaders(config);
+  const secrets = secretsOf(config);
+  const overridden = Object.keys(config.dialect).length > 0;
   return {
     id: config.id,
     kind: config.kind,
     maker: options.maker,
-    wires: options.wires,
-    dialect: () => dialect,
-    claims: (model) => claimsModel(config.kind, model),
+    wires: config.wires === undefined ? options.wires : () => config.wires ?? [],
+    dialect: (model) => {
+      const known = options.dialect?.(model) ?? noDialect;
+      return overridden ? { ...known, ...config.dialect } : known;
+    },
+    claims: (model) => config.models.includes(model) || claimsModel(config.kind, model),
     models: config.models,
-    secrets: () => [config.apiKey, ...Object.values(config.headers)].filter((value) => value !== undefined),
+    secrets: () => (options.secrets === undefined ? secrets : [...secrets, ...options.secrets()]),
     services: options.services,
     send: async (call, signal) => {
       const path = options.path(call);
       if (path === undefined)
-        throw new GatewayError("not_implemented", `The provider '${config.id}' does not offer this operation.`, { provider: config.id });
-      const headers: Headers = { "content-type": "application/json", accept: call.stream ? "text/event-stream" : "application/json" };
-      for (const name of options.forward) {
+        throw new GatewayError("not_implemented", `The provider '${config.id}' does not offer this operation.`, {
+          provider: config.id,
+        });
+      requireConfigured(config);
+      const headers: Headers = {
+        // Some hosts' firewalls turn away callers that don't say who they are.
+        "user-agent": "heddle",
+        ...defaults,
+      };
+      for (const name of forward) {
         const value = name === "anthropic-beta" ? allowedBetas(call.headers[name], config.betas) : call.headers[name];
         if (value !== undefined) headers[name] = value;
       }
-      Object.assign(headers, config.headers, await options.authorize());
-      const request: TransportRequest = { method: "POST", url: base + path, headers, body: call.body };
-      return context.transport.send(request, signal);
+      Object.assign(headers, await authorize(), configured);
+      headers["content-type"] = "application/json";
+      headers["accept"] = call.stream ? "text/event-stream" : "application/json";
+      return context.transport.send({ method: "POST", url: baseUrl + path, headers, body: call.body }, signal);
     },
   };
 };

@@ -2,6 +2,28 @@
 import { anthropicFacts } from "../wires/anthropic-messages/models.ts";
 import type { ProviderKind } from "./provider.ts";
 
-/** Undefined where the target's wire needs no limit, or nothing is known. */
-export const outputLimit = (kind: ProviderKind, model: string): number | undefined =>
-  kind === "anthropic" || /claude/i.test(model) ? anthropicFacts(model).maxOutputTokens : undefined;
+/** The first that matches, on the name without its host's prefix (`openai/gpt-…`, `ft:gpt-…`). */
+const limits: readonly (readonly [RegExp, number])[] = [
+  [/^gpt-5-pro/, 272_000],
+  [/^gpt-5(?:\.\d+)?-chat/, 16_384],
+  [/^gpt-5/, 128_000],
+  [/^gpt-4\.1/, 32_768],
+  [/^gpt-4o-2024-05-13/, 4096],
+  [/^(?:gpt-4o|chatgpt-4o|gpt-4\.5|gpt-audio)/, 16_384],
+  [/^gpt-4-(?:turbo|1106|0125|vision)/, 4096],
+  [/^gpt-4(?:-\d|$)/, 8192],
+  [/^gpt-3\.5/, 4096],
+  [/^o1-preview/, 32_768],
+  [/^o1-mini/, 65_536],
+  [/^o\d/, 100_000],
+  [/^gemini-(?:2\.5|3).*image/, 32_768],
+  [/^gemini-(?:2\.5|[3-9]|\d\d)/, 65_536],
+  [/^gemini-(?:1|2\.0)/, 8192],
+];
+
+/** Undefined where nothing is known. On the Anthropic provider every model has a limit: its wire demands one. */
+export const outputLimit = (kind: ProviderKind, model: string): number | undefined => {
+  if (kind === "anthropic" || /claude/i.test(model)) return anthropicFacts(model).maxOutputTokens;
+  const name = model.slice(model.lastIndexOf("/") + 1).replace(/^ft:/, "");
+  return limits.find(([pattern]) => pattern.test(name))?.[1];
+};

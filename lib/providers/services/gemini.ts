@@ -1,75 +1,123 @@
-// What Gemini serves beside chat: its model list by plain HTTP (the SDK has none), embeddings over @google/generative-ai.
+// What Gemini serves beside chat: its model list by plain HTTP (the SDK has none), embeddings and images over @google/generative-ai.
+import type { GenerativeModel } from "@google/generative-ai";
 import { readAll, type Transport } from "../../http/transport.ts";
-import { asArray, asNumber, asObject, asString, type JsonObject, parseJson } from "../../model/json.ts";
-import { GatewayError, invalid } from "../../model/error.ts";
+import type { Headers } from "../../model/call.ts";
+import { GatewayError } from "../../model/error.ts";
+import {
+  asArray,
+  asNumber,
+  asObject,
+  asString,
+  compact,
+  isObject,
+  type Json,
+  type JsonObject,
+  parseJson,
+} from "../../model/json.ts";
 import { geminiGenerate } from "../../wires/gemini-generate/index.ts";
 import type { ModelInfo, ProviderServices } from "../provider.ts";
+import { batchOf, embeddingsOf } from "./gemini-embeddings.ts";
+import { imageRequestOf, imagesOf } from "./gemini-images.ts";
 import { sdkError } from "./sdk-error.ts";
 
-export type GeminiServiceOptions = { id: string; baseUrl: string; key: () => string; headers: Record<string, string>; transport: Transport };
-
-const textsOf = (input: unknown): string[] => {
-  const all = Array.isArray(input) ? input : [input];
-  if (all.length === 0 || !all.every((each) => typeof each === "string")) throw invalid("input", "expected a string or strings: this provider takes no tokens");
-  return all;
+export type GeminiServiceOptions = {
+  /** The provider's id. */
+  id: string;
+  /** Without the version. */
+  baseUrl: string;
+  version: string;
+  key: string;
+  /** Configured headers. Throws where there is no key. */
+  headers: () => Headers;
+  transport: Transport;
+  now: () => number;
 };
 
-const base64Of = (values: readonly number[]): string => Buffer.from(new Float32Array(values).buffer).toString("base64");
+const infoOf = (value: Json): ModelInfo[] => {
+  const model = asObject(value);
+  const name = asString(model?.["name"]);
+  if (model === undefined || name === undefined) return [];
+  return [
+    compact<ModelInfo>({
+      id: name.replace(/^models\//, ""),
+      displayName: asString(model["displayName"]),
+      ownedBy: "google",
+      inputTokenLimit: asNumber(model["inputTokenLimit"]),
+      outputTokenLimit: asNumber(model["outputTokenLimit"]),
+      native: { wire: "gemini-generate", value: model },
+    }),
+  ];
+};
 
-export const geminiServices = (options: GeminiServiceOptions): ProviderServices => ({
-  listModels: async (signal) => {
-    const models: ModelInfo[] = [];
-    let token = "";
-    do {
-      const query = token === "" ? "" : `&pageToken=${encodeURIComponent(token)}`;
-      const response = await options.transport.send(
-        { method: "GET", url: `${options.baseUrl}/v1beta/models?pageSize=1000${query}`, headers: { ...options.headers, "x-goog-api-key": options.key() } },
-        signal,
-      );
-      const text = Buffer.from(await readAll(response.body)).toString("utf8");
-      if (response.status >= 400)
-        throw geminiGenerate.decodeError(response.status, response.headers, text, { provider: options.id, maker: "google", model: "", dialect: {} });
-      const page = asObject(parseJson(text));
-      if (page === undefined) throw new GatewayError("upstream_error", "The provider's model list is not valid JSON.", { provider: options.id });
-      for (const each of asArray(page["models"]) ?? []) {
-        const value = asObject(each);
-        const name = asString(value?.["name"]);
-        if (value === undefined || name === undefined) continue;
-        const info: ModelInfo = { id: name.replace(/^models\//, ""), ownedBy: "google", native: { wire: "gemini-generate", value } };
-        const displayName = asString(value["displayName"]);
-        const input = asNumber(value["inputTokenLimit"]);
-        const output = asNumber(value["outputTokenLimit"]);
-        if (displayName !== undefined) info.displayName = displayName;
-        if (input !== undefined) info.inputTokenLimit = input;
-        if (output !== undefined) info.outputTokenLimit = output;
-        models.push(info);
-      }
-      token = asString(page["nextPageToken"]) ?? "";
-    } while (token !== "");
-    return models;
-  },
-  embeddings: async (body, signal) => {
-    const texts = textsOf(body["input"]);
-    const model = asString(body["model"]) ?? "";
-    const dimensions = asNumber(body["dimensions"]);
+/** The SDK puts the name into a path as it is. */
+const checkedModel = (body: JsonObject): string => {
+  const model = asString(body["model"]) ?? "";
+  if (!/^(?:models\/|tunedModels\/)?[A-Za-z0-9][\w.-]*$/.test(model))
+    throw new GatewayError("model_not_found", "The model's name is not one of Gemini's.", { param: "model" });
+  return model;
+};
+
+/** Headers that the SDK insists on setting itself. */
+const reserved: ReadonlySet<string> = new Set(["x-goog-api-key", "x-goog-api-client"]);
+
+export const geminiServices = (options: GeminiServiceOptions): ProviderServices => {
+  const { id, baseUrl, version } = options;
+
+  /** Runs one call of the SDK on one of its models. */
+  const run = async <T>(
+    body: JsonObject,
+    signal: AbortSignal,
+    call: (model: GenerativeModel) => Promise<T>,
+  ): Promise<T> => {
+    const model = checkedModel(body);
+    const headers = options.headers();
+    const customHeaders = Object.fromEntries(Object.entries(headers).filter(([name]) => !reserved.has(name)));
     try {
       const { GoogleGenerativeAI } = await import("@google/generative-ai");
-      const client = new GoogleGenerativeAI(options.key()).getGenerativeModel({ model }, { baseUrl: options.baseUrl, customHeaders: options.headers });
-      const requests = texts.map((text) => ({
-        content: { role: "user", parts: [{ text }] },
-        ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
-      }));
-      const { embeddings } = await client.batchEmbedContents({ requests }, { signal });
-      const data = embeddings.map(({ values }, index): JsonObject => ({
-        object: "embedding",
-        index,
-        embedding: body["encoding_format"] === "base64" ? base64Of(values) : values,
-      }));
-      // Google does not tell; four characters a token is what its own pages say.
-      const input = texts.reduce((sum, text) => sum + Math.ceil(text.length / 4), 0);
-      return { body: { object: "list", data, model, usage: { prompt_tokens: input, total_tokens: input } }, usage: { input, output: 0 } };
-    } catch (error) {
-      throw sdkError(error, options.id, geminiGenerate.decodeError, signal);
+      const client = new GoogleGenerativeAI(headers["x-goog-api-key"] ?? options.key);
+      return await call(client.getGenerativeModel({ model }, { baseUrl, apiVersion: version, customHeaders }));
+    } catch (thrown) {
+      throw sdkError(thrown, id, geminiGenerate.decodeError, signal);
     }
-  },
-});
+  };
+
+  const page = async (token: string, signal: AbortSignal): Promise<JsonObject> => {
+    const query = token === "" ? "" : `&pageToken=${encodeURIComponent(token)}`;
+    const headers = { accept: "application/json", "x-goog-api-key": options.key, ...options.headers() };
+    const url = `${baseUrl}/${version}/models?pageSize=1000${query}`;
+    const response = await options.transport.send({ method: "GET", url, headers }, signal);
+    const text = Buffer.from(await readAll(response.body)).toString("utf8");
+    if (response.status >= 400) {
+      const target = { provider: id, maker: "google", model: "", dialect: {} };
+      throw geminiGenerate.decodeError(response.status, response.headers, text, target);
+    }
+    const value = parseJson(text);
+    if (!isObject(value))
+      throw new GatewayError("upstream_error", "The provider's model list is not valid JSON.", { provider: id });
+    return value;
+  };
+
+  return {
+    listModels: async (signal) => {
+      const models: ModelInfo[] = [];
+      for (let token: string | undefined = ""; token !== undefined;) {
+        const value = await page(token, signal);
+        models.push(...(asArray(value["models"]) ?? []).flatMap(infoOf));
+        token = asString(value["nextPageToken"]);
+        if (token === "") token = undefined;
+      }
+      return models;
+    },
+    embeddings: async (body, signal) => {
+      const batch = batchOf(body);
+      return run(body, signal, async (model) => embeddingsOf(body, await model.batchEmbedContents(batch, { signal })));
+    },
+    images: async (body, signal) => {
+      const request = imageRequestOf(body);
+      return run(body, signal, async (model) => {
+        const { response } = await model.generateContent(request, { signal });
+        return imagesOf(response, id, options.now());
+      });
+    },
+  };
+};
