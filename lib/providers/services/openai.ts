@@ -11,6 +11,7 @@ import {
   isObject,
   type Json,
   type JsonObject,
+  parseJson,
 } from "../../model/json.ts";
 import type { Usage } from "../../model/usage.ts";
 import { decodeOpenAiError } from "../../wires/shared/openai-error.ts";
@@ -66,6 +67,9 @@ const modelOf = (value: Json): ModelInfo | undefined => {
   });
 };
 
+/** The SDK parses only what is called JSON; some hosts call it text. */
+const jsonOf = (answer: Json): Json | undefined => (typeof answer === "string" ? parseJson(answer) : answer);
+
 /** Fields that are lists even when there is one: the form has lost that. */
 const lists: ReadonlySet<string> = new Set(["include", "timestamp_granularities", "known_speaker_names"]);
 
@@ -109,7 +113,8 @@ export const openaiServices = (options: OpenAiServiceOptions): ProviderServices 
   // Raw posts: the SDK's helper turns embeddings into base64 and back, which not every host knows.
   const post = (route: string, body: JsonObject, signal: AbortSignal): Promise<{ body: JsonObject; usage?: Usage }> =>
     run(signal, async (openai, request) => {
-      const answer = await openai.post<unknown>(path(route, asString(body["model"]) ?? ""), { body, ...request });
+      const url = path(route, asString(body["model"]) ?? "");
+      const answer = jsonOf(await openai.post<Json>(url, { body, ...request }));
       if (!isObject(answer))
         throw new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: id });
       const usage = usageOf(answer);
@@ -128,7 +133,7 @@ export const openaiServices = (options: OpenAiServiceOptions): ProviderServices 
   return {
     listModels: (signal) =>
       run(signal, async (openai, request) => {
-        const answer = await openai.get<Json>(path("/models", ""), request);
+        const answer = jsonOf(await openai.get<Json>(path("/models", ""), request));
         const models = asArray(answer) ?? asArray(asObject(answer)?.["data"]);
         if (models === undefined)
           throw new GatewayError("upstream_error", "The provider's model list is not one.", { provider: id });
