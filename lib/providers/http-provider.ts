@@ -1,12 +1,14 @@
 // What providers that speak plain HTTP share: an address, a credential, a path by wire.
 import type { ProviderConfig } from "../config-types.ts";
 import type { Headers } from "../model/call.ts";
-import { GatewayError } from "../model/error.ts";
+import { GatewayError, toGatewayError } from "../model/error.ts";
+import { compact } from "../model/json.ts";
 import type { WireId } from "../model/wire-id.ts";
 import type { Dialect } from "../wires/wire.ts";
 import { claimsModel } from "./claims.ts";
 import { requireConfigured, secretsOf } from "./credentials.ts";
 import type { Provider, ProviderContext, ProviderServices, UpstreamCall } from "./provider.ts";
+import { redactError } from "./redact.ts";
 
 export const trimSlash = (url: string): string => url.replace(/\/+$/, "");
 
@@ -22,7 +24,7 @@ export const configuredHeaders = (config: ProviderConfig): Headers =>
   Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 /** The values of `anthropic-beta` on the provider's allow list, in their order; "*" passes all (F21). */
-export const allowedBetas = (value: string | undefined, allowed: readonly string[]): string | undefined => {
+const allowedBetas = (value: string | undefined, allowed: readonly string[]): string | undefined => {
   if (value === undefined || allowed.includes("*")) return value;
   const passed = value
     .split(",")
@@ -52,6 +54,29 @@ export type HttpProviderOptions = {
 
 const noDialect: Dialect = {};
 
+/** The same services, whose errors hold no secret (F41). */
+const guarded = (services: ProviderServices, secrets: () => readonly string[]): ProviderServices => {
+  const guard = <Given extends unknown[], Answer>(
+    service: ((...given: Given) => Promise<Answer>) | undefined,
+  ): ((...given: Given) => Promise<Answer>) | undefined =>
+    service === undefined
+      ? undefined
+      : async (...given) => {
+          try {
+            return await service(...given);
+          } catch (thrown) {
+            throw redactError(toGatewayError(thrown), secrets());
+          }
+        };
+  return compact<ProviderServices>({
+    listModels: guard(services.listModels),
+    embeddings: guard(services.embeddings),
+    images: guard(services.images),
+    speech: guard(services.speech),
+    transcribe: guard(services.transcribe),
+  });
+};
+
 export const createHttpProvider = (
   config: ProviderConfig,
   context: ProviderContext,
@@ -59,7 +84,9 @@ export const createHttpProvider = (
 ): Provider => {
   const { baseUrl, forward, defaults, authorize } = options;
   const configured = configuredHeaders(config);
-  const secrets = secretsOf(config);
+  const fixedSecrets = secretsOf(config);
+  const secrets = (): readonly string[] =>
+    options.secrets === undefined ? fixedSecrets : [...fixedSecrets, ...options.secrets()];
   const overridden = Object.keys(config.dialect).length > 0;
   return {
     id: config.id,
@@ -72,8 +99,8 @@ export const createHttpProvider = (
     },
     claims: (model) => config.models.includes(model) || claimsModel(config.kind, model),
     models: config.models,
-    secrets: () => (options.secrets === undefined ? secrets : [...secrets, ...options.secrets()]),
-    services: options.services,
+    secrets,
+    services: guarded(options.services, secrets),
     send: async (call, signal) => {
       const path = options.path(call);
       if (path === undefined)

@@ -9,7 +9,7 @@ import type { ModelInfo, Provider, ProviderContext, ProviderKind } from "./provi
 import { redactError } from "./redact.ts";
 
 /** `unconfigured`: it has no key, and was not asked. `error` names no secret. */
-export type ProviderStatus = {
+type ProviderStatus = {
   id: string;
   kind: ProviderKind;
   ok: boolean;
@@ -18,7 +18,7 @@ export type ProviderStatus = {
   error?: string;
 };
 
-export type ListedModel = ModelInfo & { provider: string };
+type ListedModel = ModelInfo & { provider: string };
 
 export type Registry = {
   ids: readonly string[];

@@ -177,7 +177,7 @@ describe("openai", () => {
       "upstream_authentication",
     ],
     [404, { error: { message: "The model `m` does not exist", code: "model_not_found" } }, "model_not_found"],
-    [400, { error: { message: "Bad input", param: "input" } }, "invalid_request"],
+    [400, { error: { message: "Bad input for sk-openai-canary", param: "input" } }, "invalid_request"],
     [500, { error: { message: "Oops", type: "server_error" } }, "upstream_error"],
     [503, "down", "overloaded"],
   ])("reads a %i", async (status, body, code) => {
