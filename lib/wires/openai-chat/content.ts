@@ -193,7 +193,7 @@ const encodeDocument = (part: DocumentPart, reader: Reader): JsonObject | undefi
       const head = [part.title ?? part.filename, part.context].filter((line) => line !== undefined);
       return { type: "text", text: [...head, source.text].join("\n\n") };
     }
-    case "url":
+    default:
       // Only OpenRouter and Gemini's endpoint know an address here: what came on this wire goes as it came.
       return reader.same
         ? { type: "file", file: compact<JsonObject>({ filename: part.filename, file_data: source.url }) }

@@ -1,7 +1,8 @@
 // Log probabilities: a choice's arrays by kind here, each part's own in the neutral model.
 import { asArray, asObject, type Json, type JsonObject } from "../../model/json.ts";
 import type { Part } from "../../model/message.ts";
-import { extraOf, own } from "./names.ts";
+import type { Extra } from "../../model/wire-id.ts";
+import { extraOf, own, wireId } from "./names.ts";
 
 export const logprobKinds = { text: "content", refusal: "refusal", reasoning: "reasoning_content" } as const;
 export type SpokenType = keyof typeof logprobKinds;
@@ -40,4 +41,10 @@ export const gatherLogprobs = (parts: readonly Part[]): JsonObject | undefined =
     if (list !== undefined) (gathered[logprobKinds[part.type]] ??= []).push(...list);
   }
   return Object.keys(gathered).length === 0 ? undefined : { content: null, refusal: null, ...gathered };
+};
+
+/** The `logprobs` of one chunk. */
+export const chunkLogprobs = (type: SpokenType, extra: Extra | undefined): JsonObject => {
+  const list = asArray(extra?.[wireId]?.["logprobs"]);
+  return list === undefined ? {} : { logprobs: { content: null, refusal: null, [logprobKinds[type]]: list } };
 };

@@ -39,7 +39,7 @@ export const encodeSystem = (system: readonly TextPart[], writer: Writer): JsonO
     const plain = encoded.every((part) => Object.keys(part).length === 2);
     const foreign = Object.keys(head).length === 0;
     const content = foreign && plain ? parts.map((part) => part.text).join("\n\n") : contentOf(encoded);
-    return { ...head, role: roleOf(asString(head["role"]), writer.target), content };
+    return Object.assign({}, head, { role: roleOf(asString(head["role"]), writer.target), content });
   });
 };
 

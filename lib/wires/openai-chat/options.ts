@@ -185,7 +185,8 @@ export const encodeReasoning = (reasoning: Reasoning, target: Target, drop: (pat
     });
     return Object.keys(wanted).length === 0 ? others : { ...others, reasoning: wanted };
   }
-  const effort = said ?? effortOf(reasoning);
+  // What a client of this wire said in a host's own field (`thinking`) is not said twice.
+  const effort = said ?? (kept === undefined || router !== undefined ? effortOf(reasoning) : undefined);
   if (!how) {
     if (effort !== undefined) drop("reasoning_effort");
     return others;

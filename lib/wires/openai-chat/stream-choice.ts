@@ -1,7 +1,6 @@
 // One choice of a stream, delta by delta, as parts: what hosts do differently inside a delta ends here.
 import type { StreamEvent } from "../../model/event.ts";
 import { asObject, asString, isObject, type Json, type JsonObject } from "../../model/json.ts";
-import type { Opaque, Part, ReasoningPart } from "../../model/message.ts";
 import { mergeExtra } from "../shared/fold.ts";
 import type { Target } from "../wire.ts";
 import { assistantFields, decodeAudio, decodeEntry, decodeImage } from "./assistant.ts";
@@ -12,16 +11,7 @@ import { extraOf, isEmpty, keptIn, objects, own, rest, wireId } from "./names.ts
 import { betweenParts, decodeDetail, thoughtSignature, visible, type Author } from "./reasoning.ts";
 import { choiceFields } from "./response.ts";
 import { createCalls } from "./stream-calls.ts";
-
-type Open = {
-  index: number;
-  /** Characters so far. */
-  length: number;
-  /** Of reasoning: its text, whether the visible field alone fed it, and the detail it goes on with. */
-  text: string;
-  bare?: boolean;
-  detail?: string;
-};
+import { createParts } from "./stream-parts.ts";
 
 export type ChoiceReader = {
   read: (choice: JsonObject, out: StreamEvent[]) => void;
@@ -50,61 +40,15 @@ const deltaFields = new Set([...assistantFields, "index"]);
 export const createChoice = ({ target, choice, nextPart, callId }: ChoiceContext): ChoiceReader => {
   const author: Author = { client: false, maker: target.maker };
   const calls = createCalls({ author, target, choice, nextPart, callId });
-  const open: Partial<Record<SpokenType, Open>> = {};
+  const parts = createParts(choice, nextPart, (out) => calls.settle(out));
+  const { open, opened, speak } = parts;
   let audio: { index: number; final: JsonObject } | undefined;
   let shown = "";
-  /** Characters of the message before the open text part. */
-  let base = 0;
-  let signature: Opaque | undefined;
-  let said = { text: false, refusal: false };
+  const said = { text: false, refusal: false };
   let finish: string | undefined;
   let finished = false;
   let choiceLeft: JsonObject = {};
   let messageLeft: JsonObject = {};
-
-  const startPart = (part: Part, out: StreamEvent[]): number => {
-    const index = nextPart();
-    out.push(choice === 0 ? { type: "part-start", index, part } : { type: "part-start", index, part, choice });
-    return index;
-  };
-
-  const close = (type: SpokenType, out: StreamEvent[]): void => {
-    const part = open[type];
-    if (part === undefined) return;
-    if (type === "text") base += part.length;
-    delete open[type];
-    out.push({ type: "part-end", index: part.index });
-  };
-
-  const closeOthers = (type: SpokenType | undefined, out: StreamEvent[]): void => {
-    for (const other of Object.keys(logprobKinds) as SpokenType[]) if (other !== type) close(other, out);
-    if (type !== undefined) calls.settle(out);
-  };
-
-  const opened = (type: SpokenType, out: StreamEvent[], make?: () => ReasoningPart): Open => {
-    const found = open[type];
-    if (found !== undefined) return found;
-    closeOthers(type, out);
-    const part: Part = make?.() ?? { type, text: "" };
-    const made: Open = { index: startPart(part, out), length: 0, text: "" };
-    open[type] = made;
-    if (type === "text" && signature !== undefined) {
-      out.push({ type: "part-delta", index: made.index, delta: { type: "opaque", opaque: signature } });
-      signature = undefined;
-    }
-    return made;
-  };
-
-  const speak = (part: Open, text: string, logprobs: Json[] | undefined, out: StreamEvent[]): void => {
-    if (text === "" && logprobs === undefined) return;
-    part.length += text.length;
-    if (part === open.reasoning) part.text += text;
-    out.push({
-      type: "part-delta",
-      index: part.index,
-      delta: logprobs === undefined ? { type: "text", text } : { type: "text", text, extra: extraOf({ logprobs }) },
-    });
-  };
 
   /** Reasoning in the visible field alone. */
   const readShown = (
@@ -130,8 +74,7 @@ export const createChoice = ({ target, choice, nextPart, callId }: ChoiceContext
     const part = decodeDetail(detail, author);
     const state = part.opaque;
     if (part.redacted === true) {
-      closeOthers(undefined, out);
-      out.push({ type: "part-end", index: startPart(part, out) });
+      parts.whole(part, out);
       return;
     }
     let current = open.reasoning;
@@ -155,7 +98,7 @@ export const createChoice = ({ target, choice, nextPart, callId }: ChoiceContext
     if (repeats && state === undefined) return;
     const key = JSON.stringify([detail["index"], detail["id"]]);
     if (current !== undefined && current.detail !== key) {
-      close("reasoning", out);
+      parts.close("reasoning", out);
       current = undefined;
     }
     const { opaque: _opaque, text, ...start } = part;
@@ -179,11 +122,8 @@ export const createChoice = ({ target, choice, nextPart, callId }: ChoiceContext
   };
 
   const readText = (text: string, logprobs: Json[] | undefined, out: StreamEvent[]): void => {
-    if (text === "" && (logprobs === undefined || open.text === undefined)) {
-      if (logprobs !== undefined) keepLogprobs("text", logprobs);
-      return;
-    }
-    said.text = true;
+    if (text === "" && logprobs === undefined) return;
+    if (text !== "") said.text = true;
     speak(opened("text", out), text, logprobs, out);
   };
 
@@ -210,13 +150,8 @@ export const createChoice = ({ target, choice, nextPart, callId }: ChoiceContext
       else if (part.type === "reasoning") {
         if (part.text !== "") speak(opened("reasoning", out), part.text, undefined, out);
       } else if (part.type === "refusal") readRefusal(part.text, undefined, out);
-      else whole(part, out);
+      else parts.whole(part, out);
     }
-  };
-
-  const whole = (part: Part, out: StreamEvent[]): void => {
-    closeOthers(undefined, out);
-    out.push({ type: "part-end", index: startPart(part, out) });
   };
 
   const readRefusal = (text: string, logprobs: Json[] | undefined, out: StreamEvent[]): void => {
@@ -229,10 +164,10 @@ export const createChoice = ({ target, choice, nextPart, callId }: ChoiceContext
     const part = decodeAudio(delta, "pcm16");
     const data = asString(delta["data"]);
     if (audio === undefined) {
-      closeOthers(undefined, out);
+      parts.closeAll(out);
       const { transcript: _transcript, extra: _extra, ...start } = part;
       const source = { kind: "base64", data: "", mediaType: "audio/pcm" } as const;
-      audio = { index: startPart({ ...start, source }, out), final: {} };
+      audio = { index: parts.start({ ...start, source }, out), final: {} };
     }
     Object.assign(audio.final, own(part));
     if (data === undefined && part.transcript === undefined) return;
@@ -255,33 +190,33 @@ export const createChoice = ({ target, choice, nextPart, callId }: ChoiceContext
     else if (logprobs?.text !== undefined) keepLogprobs("text", logprobs.text);
     const refusal = asString(delta["refusal"]);
     if (refusal !== undefined) readRefusal(refusal, logprobs?.refusal, out);
-    for (const citation of decodeAnnotations(delta["annotations"], base))
+    for (const citation of decodeAnnotations(delta["annotations"], parts.base()))
       out.push({ type: "part-delta", index: opened("text", out).index, delta: { type: "citation", citation } });
     if (isObject(delta["audio"])) readAudio(delta["audio"], out);
     for (const entry of objects(delta["images"]))
-      whole(decodeImage(entry) ?? { type: "opaque", wire: wireId, value: entry }, out);
+      parts.whole(decodeImage(entry) ?? { type: "opaque", wire: wireId, value: entry }, out);
     for (const call of objects(delta["tool_calls"])) {
-      closeOthers(undefined, out);
+      parts.closeAll(out);
       calls.read(call, out);
     }
     if (isObject(delta["function_call"])) {
-      closeOthers(undefined, out);
+      parts.closeAll(out);
       calls.readLegacy(delta["function_call"], out);
     }
     const opaque = thoughtSignature(delta, author);
-    if (opaque === undefined) return;
-    if (open.text === undefined) signature = opaque;
-    else out.push({ type: "part-delta", index: open.text.index, delta: { type: "opaque", opaque } });
+    if (opaque !== undefined) parts.sign(opaque, out);
   };
 
   const end = (out: StreamEvent[]): void => {
+    const signature = parts.takeSignature();
     if (signature !== undefined) {
       const call = calls.unsigned();
-      if (call === undefined) opened("text", out);
-      else out.push({ type: "part-delta", index: call, delta: { type: "opaque", opaque: signature } });
-      signature = undefined;
+      if (call === undefined) {
+        opened("text", out);
+        parts.sign(signature, out);
+      } else out.push({ type: "part-delta", index: call, delta: { type: "opaque", opaque: signature } });
     }
-    closeOthers(undefined, out);
+    parts.closeAll(out);
     calls.end(out);
     if (audio !== undefined) {
       const { index, final } = audio;

@@ -1,84 +1,37 @@
 // Events as a stream for a client: role first in every choice, a header chunk a call, the finish reason, usage where it was asked for,
 // `[DONE]` (PROTOCOLS section 2.2). An error is the last thing said: the SDK throws on it, and `[DONE]` would call the answer whole.
-import type { ChatCompletionChunk } from "openai/resources/chat/completions";
 import { sseFrame } from "../../http/sse.ts";
 import type { PartDelta, StreamEvent } from "../../model/event.ts";
-import { asArray, asObject, asString, type Json, type JsonObject } from "../../model/json.ts";
-import type { AudioPart, Citation, ImagePart, Opaque, Part, ReasoningPart, ToolCallPart } from "../../model/message.ts";
+import { asArray, asObject, asString, type JsonObject } from "../../model/json.ts";
+import type { AudioPart, Citation, ImagePart, Opaque, Part, ReasoningPart } from "../../model/message.ts";
 import type { Usage } from "../../model/usage.ts";
 import type { Extra } from "../../model/wire-id.ts";
 import { openAiErrorObject } from "../shared/openai-error.ts";
 import type { EventEncoder, ReplyContext } from "../wire.ts";
 import { encodeAnnotation } from "./citations.ts";
 import { encodeFinish, type Ending } from "./finish.ts";
-import { logprobKinds, type SpokenType } from "./logprobs.ts";
-import { completionId, isEmpty, json, own, wireId } from "./names.ts";
+import { chunkLogprobs } from "./logprobs.ts";
+import { isEmpty, own, wireId } from "./names.ts";
 import { betweenParts, encodeDetails, extraContent, visibleField } from "./reasoning.ts";
 import { encodeAudio, encodeImage, isLegacyCaller, opaqueText } from "./response.ts";
-import { encodeUsage } from "./usage.ts";
-
-type Choice = {
-  index: number;
-  begun: boolean;
-  calls: number;
-  /** Characters of the message so far: citations count over all of it. */
-  length: number;
-  refusal: boolean;
-  /** Whether any reasoning was shown: the next part is set off. */
-  shown: boolean;
-  annotations: JsonObject[];
-  signature?: Opaque;
-};
+import { createCallWriter, type Called, type Choice } from "./stream-call-writer.ts";
+import { createFrames } from "./stream-frames.ts";
 
 type Spoken = { kind: "text" | "refusal"; choice: Choice; base: number; citations: Citation[] };
 type Thought = { kind: "reasoning"; choice: Choice; part: ReasoningPart; field: string; summary?: number };
-type Called = { kind: "call"; choice: Choice; part: ToolCallPart; at: number; filled: boolean };
 type Medium = { kind: "medium"; choice: Choice; part: AudioPart | ImagePart };
 type OpenPart = Spoken | Thought | Called | Medium | { kind: "none" };
 
-/** Fields of the answer that stand in every chunk; the others are told once. */
-const isRepeated = (value: Json | undefined): boolean => typeof value === "string";
-
 export const createWriter = (context: ReplyContext): EventEncoder => {
-  const tellUsage = context.request.includeUsage === true;
+  const frames = createFrames(context);
   const legacy = isLegacyCaller(context.request);
+  const calls = createCallWriter(frames, legacy, context.newId);
   const choices = new Map<number, Choice>();
   const open = new Map<number, OpenPart>();
-  let out = "";
-  let head = "";
-  /** Before and after the text of the hot case. */
-  let textHead = "";
-  const tail = `],"usage":null}\n\n`.replace(tellUsage ? "" : `,"usage":null`, "");
-  const textTail = `},"finish_reason":null}${tail}`;
-  let once: JsonObject = {};
-  let told: ReadonlySet<string> = new Set();
   let lastChoice: { choice: JsonObject; message: JsonObject } = { choice: {}, message: {} };
   let usage: Usage | undefined;
   let over = false;
   let failed = false;
-
-  const begin = (event: Extract<StreamEvent, { type: "response-start" }>): void => {
-    const kept = own(event);
-    const fields = asObject(kept?.["fields"]) ?? {};
-    const repeated: JsonObject = {};
-    for (const name in fields) if (isRepeated(fields[name])) repeated[name] = fields[name];
-    for (const name in fields) if (!isRepeated(fields[name])) once[name] = fields[name];
-    told = new Set(Object.keys(fields));
-    keep(kept);
-    if (event.usage !== undefined) usage = event.usage;
-    open_(event.id, event.model, event.createdAt, repeated);
-  };
-
-  const open_ = (id: string, model: string, createdAt: number | undefined, fields: JsonObject): void => {
-    const base = {
-      id: completionId(id, context.newId),
-      object: "chat.completion.chunk",
-      created: createdAt ?? Math.floor(context.now / 1000),
-      model: model || context.request.model,
-    } satisfies Partial<ChatCompletionChunk>;
-    head = `data: ${JSON.stringify({ ...base, ...fields }).slice(0, -1)},`;
-    textHead = `${head}"choices":[{"index":0,"delta":{"content":`;
-  };
 
   const keep = (kept: JsonObject | undefined): void => {
     lastChoice = {
@@ -87,13 +40,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
     };
   };
 
-  const chunk = (choice: Choice, delta: JsonObject, more: JsonObject = {}): void => {
-    if (head === "") open_("", "", undefined, {});
-    const fields = isEmpty(once) ? "" : `${JSON.stringify(once).slice(1, -1)},`;
-    once = {};
-    const body = JSON.stringify({ index: choice.index, delta, finish_reason: null, ...more });
-    out += `${head}${fields}"choices":[${body}${tail}`;
-  };
+  const chunk = (choice: Choice, delta: JsonObject, more?: JsonObject): void => frames.chunk(choice.index, delta, more);
 
   const choiceOf = (index: number): Choice => {
     let found = choices.get(index);
@@ -112,17 +59,11 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
     chunk(choice, { role: "assistant", content, refusal: null });
   };
 
-  const logprobsOf = (type: SpokenType, extra: Extra | undefined): JsonObject => {
-    const list = asArray(extra?.[wireId]?.["logprobs"]);
-    return list === undefined ? {} : { logprobs: { content: null, refusal: null, [logprobKinds[type]]: list } };
-  };
-
   const say = (part: Spoken, text: string, extra?: Extra): void => {
     const { choice } = part;
     if (part.kind === "text") choice.length += text.length;
-    if (part.kind === "text" && choice.index === 0 && extra === undefined && isEmpty(once))
-      out += textHead + JSON.stringify(text) + textTail;
-    else chunk(choice, { [part.kind === "text" ? "content" : "refusal"]: text }, logprobsOf(part.kind, extra));
+    if (part.kind === "text" && choice.index === 0 && extra === undefined) frames.text(text);
+    else chunk(choice, { [part.kind === "text" ? "content" : "refusal"]: text }, chunkLogprobs(part.kind, extra));
   };
 
   const think = (part: Thought, text: string, summary: number | undefined, extra?: Extra): void => {
@@ -135,37 +76,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
     if (summary !== undefined) part.summary = summary;
     part.part.text += text;
     choice.shown = true;
-    chunk(choice, { [part.field]: apart ? betweenParts + text : text }, logprobsOf("reasoning", extra));
-  };
-
-  const argue = (part: Called, text: string): void => {
-    if (text === "") return;
-    part.filled = true;
-    if (legacy) chunk(part.choice, { function_call: { arguments: text } });
-    else if (part.part.custom === true)
-      chunk(part.choice, { tool_calls: [{ index: part.at, custom: { input: text } }] });
-    else chunk(part.choice, { tool_calls: [{ index: part.at, function: { arguments: text } }] });
-  };
-
-  const call = (choice: Choice, part: ToolCallPart): Called => {
-    const at = choice.calls;
-    choice.calls += 1;
-    const made: Called = { kind: "call", choice, part: { ...part, arguments: "" }, at, filled: false };
-    if (legacy) chunk(choice, { function_call: { name: part.name, arguments: "" } });
-    else {
-      const { function: inner, ...left } = asObject(own(part)?.["call"]) ?? {};
-      const id = part.callId || `call_${context.newId()}`;
-      const header: ChatCompletionChunk.Choice.Delta.ToolCall =
-        part.custom === true
-          ? { index: at, id, type: "custom", custom: { name: part.name, input: "" } }
-          : { index: at, id, type: "function", function: { name: part.name, arguments: "", ...asObject(inner) } };
-      const state = extraContent(part.opaque);
-      chunk(choice, {
-        tool_calls: [{ ...json(header), ...left, ...(state === undefined ? {} : { extra_content: state }) }],
-      });
-    }
-    argue(made, part.arguments);
-    return made;
+    chunk(choice, { [part.field]: apart ? betweenParts + text : text }, chunkLogprobs("reasoning", extra));
   };
 
   const startPart = (part: Part, choice: Choice): OpenPart => {
@@ -190,7 +101,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
       }
       case "tool-call":
         role(choice, null);
-        return call(choice, part);
+        return calls.start(choice, part);
       case "audio":
         role(choice, null);
         if (part.source.kind === "base64") speakAudio(choice, part);
@@ -224,7 +135,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
         else if (part.kind === "reasoning") think(part, delta.text, delta.summary, delta.extra);
         return;
       case "arguments":
-        if (part.kind === "call") argue(part, delta.text);
+        if (part.kind === "call") calls.argue(part, delta.text);
         return;
       case "opaque":
         sign(part, delta.opaque, true);
@@ -256,8 +167,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
     if (part.kind === "text") part.choice.signature = opaque;
     else if (part.kind === "reasoning" || part.kind === "call") {
       part.part.opaque = joined(part.part.opaque);
-      if (part.kind === "call" && !legacy)
-        chunk(part.choice, { tool_calls: [{ index: part.at, extra_content: extraContent(part.part.opaque) }] });
+      if (part.kind === "call") calls.sign(part);
     }
   };
 
@@ -282,8 +192,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
         return;
       }
       case "call":
-        // A call without arguments is a call with none, not with no JSON (F2).
-        if (!part.filled && part.part.custom !== true) argue(part, "{}");
+        calls.end(part);
         return;
       case "medium": {
         if (part.part.type === "audio") {
@@ -324,12 +233,10 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
     for (const part of open.values()) endPart(part, undefined);
     open.clear();
     keep(own(event));
-    const fields = asObject(own(event)?.["fields"]) ?? {};
-    for (const name in fields) if (!told.has(name)) once[name] = fields[name];
+    frames.add(own(event)?.["fields"]);
     finish(choiceOf(0), event, lastChoice);
     usage = event.usage ?? usage;
-    if (tellUsage)
-      out += `${head}"choices":[],"usage":${JSON.stringify(usage === undefined ? null : encodeUsage(usage))}}\n\n`;
+    if (context.request.includeUsage === true && usage !== undefined) frames.usage(usage);
     over = true;
   };
 
@@ -350,7 +257,9 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
         return;
       }
       case "response-start":
-        begin(event);
+        frames.open({ ...event, fields: own(event)?.["fields"] ?? null });
+        keep(own(event));
+        usage = event.usage ?? usage;
         return;
       case "usage":
         usage = event.usage;
@@ -362,7 +271,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
         endResponse(event);
         return;
       case "error":
-        out += sseFrame(JSON.stringify({ error: openAiErrorObject(event.error, "chat") }));
+        frames.raw(sseFrame(JSON.stringify({ error: openAiErrorObject(event.error, "chat") })));
         over = true;
         failed = true;
         return;
@@ -374,9 +283,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
   return {
     push: (events) => {
       for (const event of events) if (!over) write(event);
-      const text = out;
-      out = "";
-      return text;
+      return frames.take();
     },
     end: () => (over && !failed ? "data: [DONE]\n\n" : ""),
   };

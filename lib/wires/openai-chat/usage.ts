@@ -13,9 +13,13 @@ export const usageIn = (body: JsonObject): JsonObject | undefined =>
 const beside = (raw: JsonObject, reasoning: number, target: Target): number => {
   const total = asNumber(raw["total_tokens"]);
   const missing =
-    total === undefined ? 0 : total - (asNumber(raw["prompt_tokens"]) ?? 0) - (asNumber(raw["completion_tokens"]) ?? 0);
-  if (reasoning > 0 && (target.dialect.reasoningOnTop === true || missing === reasoning)) return reasoning;
-  return reasoning === 0 && target.maker === googleOrigin && missing > 0 ? missing : 0;
+    total === undefined
+      ? undefined
+      : total - (asNumber(raw["prompt_tokens"]) ?? 0) - (asNumber(raw["completion_tokens"]) ?? 0);
+  // A total that is the sum of both counts leaves nothing beside them.
+  if (missing === 0) return 0;
+  if (reasoning > 0) return target.dialect.reasoningOnTop === true || missing === reasoning ? reasoning : 0;
+  return target.maker === googleOrigin && missing !== undefined && missing > 0 ? missing : 0;
 };
 
 export const decodeUsage = (value: Json | undefined, target: Target): Usage | undefined => {
