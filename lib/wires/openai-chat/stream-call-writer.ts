@@ -1,7 +1,7 @@
 // Tool calls in a stream for a client: a header chunk with a number of its own (F1), then its arguments.
 import type { ChatCompletionChunk } from "openai/resources/chat/completions";
 import { asObject, type JsonObject } from "../../model/json.ts";
-import type { Opaque, ToolCallPart } from "../../model/message.ts";
+import type { ToolCallPart } from "../../model/message.ts";
 import { json, own } from "./names.ts";
 import { extraContent } from "./reasoning.ts";
 import type { Frames } from "./stream-frames.ts";
@@ -17,7 +17,6 @@ export type Choice = {
   /** Whether any reasoning was shown: the next part is set off. */
   shown: boolean;
   annotations: JsonObject[];
-  signature?: Opaque;
 };
 
 export type Called = {

@@ -17,7 +17,7 @@ import { encodeAudio, encodeImage, isLegacyCaller, opaqueText } from "./response
 import { createCallWriter, type Called, type Choice } from "./stream-call-writer.ts";
 import { createFrames } from "./stream-frames.ts";
 
-type Spoken = { kind: "text" | "refusal"; choice: Choice; base: number; citations: Citation[] };
+type Spoken = { kind: "text" | "refusal"; choice: Choice; base: number; citations: Citation[]; signature?: Opaque };
 type Thought = { kind: "reasoning"; choice: Choice; part: ReasoningPart; field: string; summary?: number };
 type Medium = { kind: "medium"; choice: Choice; part: AudioPart | ImagePart };
 type OpenPart = Spoken | Thought | Called | Medium | { kind: "none" };
@@ -87,7 +87,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
         if (part.type === "refusal") choice.refusal = true;
         const citations = part.type === "text" ? [...(part.citations ?? [])] : [];
         const spoken: Spoken = { kind: part.type, choice, base: choice.length, citations };
-        if (part.type === "text" && part.opaque !== undefined) choice.signature = part.opaque;
+        if (part.type === "text" && part.opaque !== undefined) spoken.signature = part.opaque;
         const logprobs = asArray(own(part)?.["logprobs"]);
         if (part.text !== "" || logprobs !== undefined)
           say(spoken, part.text, logprobs === undefined ? undefined : part.extra);
@@ -164,7 +164,7 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
   const sign = (part: OpenPart, opaque: Opaque, append: boolean): void => {
     const joined = (before: Opaque | undefined): Opaque =>
       append && before !== undefined ? { origin: opaque.origin, data: before.data + opaque.data } : opaque;
-    if (part.kind === "text") part.choice.signature = opaque;
+    if (part.kind === "text") part.signature = joined(part.signature);
     else if (part.kind === "reasoning" || part.kind === "call") {
       part.part.opaque = joined(part.part.opaque);
       if (part.kind === "call") calls.sign(part);
@@ -182,6 +182,8 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
         }
         const logprobs = asArray(final?.extra?.[wireId]?.["logprobs"]);
         if (logprobs !== undefined) say(part, "", final?.extra);
+        const state = extraContent(part.signature);
+        if (state !== undefined) chunk(part.choice, { extra_content: state });
         return;
       }
       case "reasoning": {
@@ -213,10 +215,8 @@ export const createWriter = (context: ReplyContext): EventEncoder => {
 
   const finish = (choice: Choice, ending: Ending, kept: { choice: JsonObject; message: JsonObject }): void => {
     role(choice, "");
-    const state = extraContent(choice.signature);
     const last: JsonObject = {
       ...(choice.annotations.length === 0 ? {} : { annotations: choice.annotations }),
-      ...(state === undefined ? {} : { extra_content: state }),
       ...kept.message,
     };
     if (!isEmpty(last)) chunk(choice, last);
