@@ -23,14 +23,23 @@ export const assistantFields: ReadonlySet<string> = new Set([
   "thought_signature",
 ]);
 
+/** Where the text of an entry stands. */
+const spoken: Readonly<Record<string, string>> = {
+  text: "text",
+  input_text: "text",
+  output_text: "text",
+  refusal: "refusal",
+};
+
 /** An entry of a `content` array: text, Mistral's thinking, or what has no neutral form. */
 export const decodeEntry = (entry: Json): Part | undefined => {
   if (typeof entry === "string") return entry === "" ? undefined : { type: "text", text: entry };
   if (!isObject(entry)) return undefined;
   if (entry["type"] === "thinking") return { type: "reasoning", text: thinkingText(entry) } satisfies ReasoningPart;
-  if ((entry["type"] === "text" && asString(entry["text"]) === undefined) || entry["type"] === "image_url")
-    return decodeImage(entry);
-  if (entry["type"] === "refusal" && asString(entry["refusal"]) === undefined) return undefined;
+  if (entry["type"] === "image_url") return decodeImage(entry);
+  // An entry without what its type promises says nothing.
+  const promised = spoken[asString(entry["type"]) ?? ""];
+  if (promised !== undefined && asString(entry[promised]) === undefined) return undefined;
   return decodePart(entry, "content");
 };
 

@@ -11,7 +11,7 @@ import {
   type Json,
   type JsonObject,
 } from "../../model/json.ts";
-import type { ChatRequest, OutputFormat, Reasoning, ReasoningEffort } from "../../model/request.ts";
+import type { OutputFormat, Reasoning, ReasoningEffort } from "../../model/request.ts";
 import type { Target } from "../wire.ts";
 import { extraOf, json, own, rest } from "./names.ts";
 
@@ -36,7 +36,7 @@ export const decodeOutput = (value: Json | undefined): OutputFormat | undefined 
 };
 
 /** Whether OpenAI takes the schema as strict: every object closed, every property required. */
-export const isStrictSchema = (schema: Json | undefined): boolean => {
+const isStrictSchema = (schema: Json | undefined): boolean => {
   if (Array.isArray(schema)) return schema.every(isStrictSchema);
   if (!isObject(schema)) return true;
   const properties = asObject(schema["properties"]);
@@ -75,56 +75,24 @@ const encodeSchema = (output: Extract<OutputFormat, { type: "json-schema" }>): J
   return json({ ...format, json_schema: { ...format.json_schema, ...same } });
 };
 
-/** The call whose arguments are the answer, where a host enforces schemas for tools alone. */
-export const answerTool = "structured_response";
-/** Whether a call is not the model's own but its answer. */
-export const isAnswerCall = (name: string, target: Target): boolean =>
-  name === answerTool && target.dialect.structuredOutput === "tool";
-
-const described = (output: Extract<OutputFormat, { type: "json-schema" }>): string =>
-  `Answer with JSON alone, valid against this JSON Schema:\n${JSON.stringify(output.schema)}`;
-
-export type EncodedOutput = { fields: JsonObject; instruction?: string };
-
-/** By what the host enforces (F22): what it can't is asked for in words, and named. */
+/**
+ * By what the host enforces (F22). A schema that it can't enforce has become a forced call before this, where that can be done
+ * (`shared/schema-tool.ts`); one that comes here all the same asks for JSON alone, and is named.
+ */
 export const encodeOutput = (
-  request: ChatRequest,
+  output: OutputFormat | undefined,
   target: Target,
-  fields: JsonObject,
   drop: (path: string) => void,
-): EncodedOutput => {
-  const { output } = request;
+): JsonObject => {
+  if (output === undefined) return {};
   const can = target.dialect.structuredOutput ?? "json_schema";
-  if (output === undefined) return { fields: {} };
   if (can === "none") {
     drop("response_format");
-    return {
-      fields: {},
-      instruction: output.type === "json" ? "Answer with JSON alone." : described(output),
-    };
+    return {};
   }
-  if (output.type === "json") return { fields: { response_format: { type: "json_object" } } };
-  if (can === "json_schema") return { fields: { response_format: encodeSchema(output) } };
-  const tools = fields["tools"];
-  // A forced call would leave the caller's own tools uncalled.
-  if (can === "tool" && tools === undefined)
-    return {
-      fields: {
-        tools: [
-          {
-            type: "function",
-            function: {
-              name: answerTool,
-              description: output.description ?? "Give the answer.",
-              parameters: output.schema,
-            },
-          },
-        ],
-        tool_choice: { type: "function", function: { name: answerTool } },
-      },
-    };
-  drop("response_format.json_schema");
-  return { fields: { response_format: { type: "json_object" } }, instruction: described(output) };
+  if (output.type === "json-schema" && can === "json_schema") return { response_format: encodeSchema(output) };
+  if (output.type === "json-schema") drop("response_format.json_schema");
+  return { response_format: { type: "json_object" } };
 };
 
 const efforts: ReadonlySet<string> = new Set<ReasoningEffort>([

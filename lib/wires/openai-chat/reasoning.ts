@@ -60,7 +60,7 @@ export const isReasoning = (part: Part): part is ReasoningPart => part.type === 
 /** What stands between the texts of two reasoning parts in the one visible field. */
 export const betweenParts = "\n\n";
 
-export const visibleText = (parts: readonly ReasoningPart[]): string =>
+const visibleText = (parts: readonly ReasoningPart[]): string =>
   parts
     .map((part) => part.text)
     .filter((text) => text !== "")

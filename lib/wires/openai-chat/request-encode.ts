@@ -42,13 +42,9 @@ export const encodeRequest = (request: ChatRequest, target: Target): EncodedRequ
   const writer: Writer = { request, target, same, router, body, drop };
   const reader = { maker: target.maker, same: same !== undefined, cacheControl: router };
   const tools = encodeTools(request, target, router, drop);
-  const output = encodeOutput(request, target, tools, drop);
   const messages = { target, reader, drop };
-  const system = encodeSystem(request.system, messages);
-  if (output.instruction !== undefined)
-    system.push({ role: target.dialect.systemRole ?? "system", content: output.instruction });
-  body["messages"] = [...system, ...encodeMessages(request.messages, messages)];
-  Object.assign(body, tools, output.fields);
+  body["messages"] = [...encodeSystem(request.system, messages), ...encodeMessages(request.messages, messages)];
+  Object.assign(body, tools, encodeOutput(request.output, target, drop));
   if (request.reasoning !== undefined) Object.assign(body, encodeReasoning(request.reasoning, target, drop));
   encodeSampling(writer);
   encodeLimits(writer);

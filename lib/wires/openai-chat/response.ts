@@ -14,7 +14,6 @@ import { dataUrl } from "./content.ts";
 import { decodeFinish, encodeFinish, isFailure, type Contents } from "./finish.ts";
 import { bindLogprobs, gatherLogprobs } from "./logprobs.ts";
 import { callIdFor, completionId, isEmpty, json, keptIn, objects, own, rest, wireId } from "./names.ts";
-import { isAnswerCall } from "./options.ts";
 import { encodeReasoning, extraContent, isReasoning } from "./reasoning.ts";
 import { decodeUsage, encodeUsage, usageIn } from "./usage.ts";
 
@@ -38,7 +37,7 @@ export const choiceFields: ReadonlySet<string> = new Set([
 
 type Candidate = NonNullable<ChatResponse["alternatives"]>[number];
 
-export const contentsOf = (parts: readonly Part[]): Contents => ({
+const contentsOf = (parts: readonly Part[]): Contents => ({
   calls: parts.some((part) => part.type === "tool-call"),
   refusal: parts.some((part) => part.type === "refusal"),
   text: parts.some((part) => part.type === "text" && part.text !== ""),
@@ -58,10 +57,6 @@ export const failedChoice = (choice: JsonObject, target: Target): GatewayError |
     : undefined;
 };
 
-/** The answer that a host could only give as a forced call. */
-const answerText = (part: Part, target: Target): Part =>
-  part.type === "tool-call" && isAnswerCall(part.name, target) ? { type: "text", text: part.arguments } : part;
-
 const decodeChoice = (choice: JsonObject, at: number, answerId: string, target: Target): Candidate => {
   const failure = failedChoice(choice, target);
   if (failure !== undefined) throw failure;
@@ -69,13 +64,12 @@ const decodeChoice = (choice: JsonObject, at: number, answerId: string, target: 
     author: { client: false, maker: target.maker },
     callId: (call) => callIdFor(answerId, at, call),
   });
-  const said = parts.map((part) => answerText(part, target));
-  const unbound = bindLogprobs(said, choice);
+  const unbound = bindLogprobs(parts, choice);
   const others = rest(choice, choiceFields);
   if (unbound !== undefined) others["logprobs"] = unbound;
   return {
-    parts: said,
-    ...decodeFinish(asString(choice["finish_reason"]), contentsOf(said)),
+    parts,
+    ...decodeFinish(asString(choice["finish_reason"]), contentsOf(parts)),
     ...keptIn(
       compact<JsonObject>({ choice: isEmpty(others) ? undefined : others, message: isEmpty(left) ? undefined : left }),
     ),

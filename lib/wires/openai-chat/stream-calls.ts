@@ -1,11 +1,9 @@
 // The tool calls of one streamed choice: hosts number them, or don't; repeat names and ids, or don't; mix their deltas, or send each whole.
 import type { StreamEvent } from "../../model/event.ts";
 import { asNumber, asObject, asString, parseJson, type JsonObject } from "../../model/json.ts";
-import type { Part, ToolCallPart } from "../../model/message.ts";
-import type { Target } from "../wire.ts";
+import type { ToolCallPart } from "../../model/message.ts";
 import { argumentsText, callRest } from "./calls.ts";
 import { extraOf } from "./names.ts";
-import { isAnswerCall } from "./options.ts";
 import { thoughtSignature, type Author } from "./reasoning.ts";
 
 type Call = {
@@ -17,8 +15,6 @@ type Call = {
   arguments: string;
   custom: boolean;
   legacy: boolean;
-  /** It is the answer itself, which the host could only give as a call. */
-  answer: boolean;
   signed: boolean;
   ended: boolean;
 };
@@ -41,13 +37,12 @@ const isWhole = (text: string): boolean => text !== "" && parseJson(text) !== un
 
 export type CallsContext = {
   author: Author;
-  target: Target;
   choice: number;
   nextPart: () => number;
   callId: (at: number) => string;
 };
 
-export const createCalls = ({ author, target, choice, nextPart, callId }: CallsContext): Calls => {
+export const createCalls = ({ author, choice, nextPart, callId }: CallsContext): Calls => {
   const calls: Call[] = [];
   const byIndex = new Map<number, Call>();
 
@@ -58,7 +53,6 @@ export const createCalls = ({ author, target, choice, nextPart, callId }: CallsC
       arguments: "",
       custom,
       legacy: false,
-      answer: false,
       signed: false,
       ended: false,
     };
@@ -83,12 +77,11 @@ export const createCalls = ({ author, target, choice, nextPart, callId }: CallsC
     return last !== undefined && last.name === delta.name && !isWhole(last.arguments) ? last : undefined;
   };
 
-  const emit = (call: Call, index: number, text: string, out: StreamEvent[]): void => {
-    out.push({ type: "part-delta", index, delta: call.answer ? { type: "text", text } : { type: "arguments", text } });
+  const emit = (index: number, text: string, out: StreamEvent[]): void => {
+    out.push({ type: "part-delta", index, delta: { type: "arguments", text } });
   };
 
-  const partOf = (call: Call, delta: JsonObject): Part => {
-    if (call.answer) return { type: "text", text: "" };
+  const partOf = (call: Call, delta: JsonObject): ToolCallPart => {
     const part: ToolCallPart = {
       type: "tool-call",
       callId: call.id === "" ? callId(calls.indexOf(call)) : call.id,
@@ -105,17 +98,16 @@ export const createCalls = ({ author, target, choice, nextPart, callId }: CallsC
   const start = (call: Call, delta: JsonObject, out: StreamEvent[]): void => {
     const index = nextPart();
     call.part = index;
-    call.answer = isAnswerCall(call.name, target);
     const part = partOf(call, delta);
     out.push(choice === 0 ? { type: "part-start", index, part } : { type: "part-start", index, part, choice });
-    if (call.arguments !== "") emit(call, index, call.arguments, out);
+    if (call.arguments !== "") emit(index, call.arguments, out);
   };
 
   const finish = (call: Call, out: StreamEvent[]): void => {
     if (call.part === undefined || call.ended) return;
     call.ended = true;
     // A call without arguments is a call with none, not with no JSON (F2).
-    if (call.arguments === "" && !call.custom) emit(call, call.part, "{}", out);
+    if (call.arguments === "" && !call.custom) emit(call.part, "{}", out);
     out.push({ type: "part-end", index: call.part });
   };
 
@@ -128,7 +120,7 @@ export const createCalls = ({ author, target, choice, nextPart, callId }: CallsC
     call.arguments += args;
     if (call.part === undefined) {
       if (call.name !== "") start(call, delta, out);
-    } else if (args !== "") emit(call, call.part, args, out);
+    } else if (args !== "") emit(call.part, args, out);
     const opaque = thoughtSignature(delta, author);
     if (opaque === undefined || call.part === undefined || call.signed) return;
     call.signed = true;
@@ -161,7 +153,7 @@ export const createCalls = ({ author, target, choice, nextPart, callId }: CallsC
     end: (out) => {
       for (const call of calls) finish(call, out);
     },
-    any: () => calls.some((call) => call.part !== undefined && !call.answer),
+    any: () => calls.some((call) => call.part !== undefined),
     unsigned: () => calls.find((call) => call.part !== undefined && !call.ended && !call.signed)?.part,
   };
 };

@@ -39,7 +39,7 @@ const deltaFields = new Set([...assistantFields, "index"]);
 
 export const createChoice = ({ target, choice, nextPart, callId }: ChoiceContext): ChoiceReader => {
   const author: Author = { client: false, maker: target.maker };
-  const calls = createCalls({ author, target, choice, nextPart, callId });
+  const calls = createCalls({ author, choice, nextPart, callId });
   const parts = createParts(choice, nextPart, (out) => calls.settle(out));
   const { open, opened, speak } = parts;
   let audio: { index: number; final: JsonObject } | undefined;

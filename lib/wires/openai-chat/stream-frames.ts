@@ -7,7 +7,7 @@ import { completionId, isEmpty } from "./names.ts";
 import { encodeUsage } from "./usage.ts";
 
 /** Who the answer is, and the top-level fields it came with. */
-export type Opening = { id: string; model: string; createdAt?: number; fields?: Json };
+type Opening = { id: string; model: string; createdAt?: number; fields?: Json };
 
 export type Frames = {
   open: (opening: Opening) => void;

@@ -5,7 +5,7 @@ import type { Opaque, Part, ReasoningPart } from "../../model/message.ts";
 import { logprobKinds, type SpokenType } from "./logprobs.ts";
 import { extraOf } from "./names.ts";
 
-export type Open = {
+type Open = {
   index: number;
   /** Characters so far. */
   length: number;

@@ -414,31 +414,13 @@ describe("structured output (F22)", () => {
     });
   });
 
-  test("a host that knows only JSON is told the schema, and that it is not enforced is named", () => {
-    const { body, dropped } = sent(
-      { output: { type: "json-schema", schema } },
-      targetOf({ structuredOutput: "json_object" }),
-    );
-    expect(body["response_format"]).toEqual({ type: "json_object" });
-    expect(JSON.stringify(messagesOf(body)[0])).toContain("additionalProperties");
-    expect(dropped).toEqual(["response_format.json_schema"]);
-  });
-
-  test("a host that enforces tools alone is forced to call one, whose arguments are the answer", () => {
-    const target = targetOf({ structuredOutput: "tool" });
-    const { body } = sent({ output: { type: "json-schema", schema } }, target);
-    expect(body).toMatchObject({ tools: [{ function: { parameters: schema } }], tool_choice: { type: "function" } });
-    const name = (body["tool_choice"] as { function: { name: string } }).function.name;
-    const answer = openaiChat.decodeResponse(
-      {
-        id: "1",
-        choices: [
-          { message: { tool_calls: [{ id: "c", function: { name, arguments: '{"a":"b"}' } }] }, finish_reason: "stop" },
-        ],
-      },
-      target,
-    );
-    expect(answer).toMatchObject({ parts: [{ type: "text", text: '{"a":"b"}' }], reason: "end" });
+  test.each([
+    ["json_object", { type: "json_object" }, "response_format.json_schema"],
+    ["none", undefined, "response_format"],
+  ] as const)("a schema that a host with %s can't enforce is named", (structuredOutput, format, name) => {
+    const { body, dropped } = sent({ output: { type: "json-schema", schema } }, targetOf({ structuredOutput }));
+    expect(body["response_format"]).toEqual(format);
+    expect(dropped).toEqual([name]);
   });
 });
 
