@@ -45,6 +45,11 @@ export type Price = {
   cachedInput?: number;
   cacheWrite?: number;
   cacheWriteLong?: number;
+  /** Audio, where it has a price of its own. */
+  inputAudio?: number;
+  outputAudio?: number;
+  /** Dollars on top of every call. */
+  perCall?: number;
 };
 
 export type RetryConfig = {

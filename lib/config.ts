@@ -1,10 +1,12 @@
 // The only reader of the environment and of heddle.yaml: parsed once, defaulted, checked beyond its shape.
-import type { AuthConfig, HeddleConfig, ModelConfig, ProviderConfig } from "./config-types.ts";
-import { environmentOf, environmentProviders, normalised } from "./config/environment.ts";
-import { type Environment, readConfigFile } from "./config/file.ts";
-import { ConfigError, nearest, type Problem } from "./config/problems.ts";
+import type { HeddleConfig, ModelConfig, ProviderConfig } from "./config-types.ts";
+import { authProblems, corsProblems, modelProblems, providerProblems } from "./config/checks.ts";
+import { addressProblems, environmentOf, environmentProviders, normalised } from "./config/environment.ts";
+import { readConfigFile } from "./config/file.ts";
+import { ConfigError, type Problem } from "./config/problems.ts";
 import type { ConfigFile } from "./config/schema.ts";
-import { providerKinds } from "./providers/provider.ts";
+import type { Environment } from "./config/substitute.ts";
+import { type ProviderKind, providerKinds } from "./providers/provider.ts";
 
 export type ConfigSource = {
   env: Environment;
@@ -14,130 +16,125 @@ export type ConfigSource = {
   path?: string;
 };
 
-const isKind = (name: string): name is ProviderConfig["kind"] => (providerKinds as readonly string[]).includes(name);
+const isKind = (name: string): name is ProviderKind => (providerKinds as readonly string[]).includes(name);
 
-/** `anthropic-beta` values that pass unless the configuration says otherwise: those that change the wire, not the account. */
-const defaultBetas = ["*"];
-
-const withDefaults = (found: Partial<ProviderConfig> & Pick<ProviderConfig, "id" | "kind">): ProviderConfig => ({
+/** Anthropic takes any `anthropic-beta`; its other hosts refuse calls over one they don't know, so there the list is written (F21). */
+const withDefaults = (found: Partial<ProviderConfig> & { id: string; kind: ProviderKind }): ProviderConfig => ({
   headers: {},
   models: [],
   dialect: {},
-  betas: found.kind === "anthropic" ? defaultBetas : [],
+  betas: found.kind === "anthropic" ? ["*"] : [],
   ...found,
 });
 
-const providersOf = (file: ConfigFile, env: Environment, environment: HeddleConfig["environment"]): ProviderConfig[] => {
+const providersOf = (
+  file: ConfigFile,
+  env: Environment,
+  environment: HeddleConfig["environment"],
+): ProviderConfig[] => {
   const providers = new Map<string, ProviderConfig>();
-  for (const found of environmentProviders(env)) providers.set(found.id, withDefaults(found));
+  for (const found of environmentProviders(env)) providers.set(found.kind, withDefaults({ id: found.kind, ...found }));
   for (const [id, { kind: named, ...settings }] of Object.entries(file.providers ?? {})) {
     const kind = named ?? (isKind(id) ? id : "openai-compatible");
     // A setting that is written wins; what it leaves out, the environment gives to the provider of its own kind's name.
-    const fromEnvironment = id === kind ? environmentOf(kind, env) : {};
-    providers.set(id, withDefaults({ id, kind, ...fromEnvironment, ...(settings as Partial<ProviderConfig>) }));
+    const fromEnvironment = id === kind ? environmentOf(kind, env, settings) : {};
+    providers.set(id, withDefaults({ id, kind, ...fromEnvironment, ...settings }));
   }
   // The stand-in answers anyone for nothing: welcome everywhere but in production.
-  if (!providers.has("echo") && environment !== "production") providers.set("echo", withDefaults({ id: "echo", kind: "echo" }));
+  if (!providers.has("echo") && environment !== "production")
+    providers.set("echo", withDefaults({ id: "echo", kind: "echo" }));
   return [...providers.values()];
 };
 
-const modelsOf = (file: ConfigFile): ModelConfig[] =>
-  Object.entries(file.models ?? {}).map(([name, model]) => {
-    if (typeof model === "string") return { name, strategy: "fallback", targets: [model] };
-    const { targets, maxOutputTokens } = model;
-    return { name, strategy: "fallback", targets, ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }) };
-  });
-
-/** Targets that lead nowhere, and aliases that lead to themselves. */
-const modelProblems = (models: readonly ModelConfig[], providers: readonly ProviderConfig[]): Problem[] => {
-  const byName = new Map(models.map((model) => [model.name, model]));
-  const ids = providers.map((provider) => provider.id);
-  const problems: Problem[] = [];
-  const leadsTo = (name: string, goal: string, seen: Set<string>): boolean => {
-    if (seen.has(name)) return false;
-    seen.add(name);
-    return (byName.get(name)?.targets ?? []).some((target) => target === goal || leadsTo(target, goal, seen));
-  };
-  for (const model of models) {
-    if (leadsTo(model.name, model.name, new Set())) problems.push({ path: `models.${model.name}`, message: "the alias leads back to itself" });
-    model.targets.forEach((target, at) => {
-      if (byName.has(target)) return;
-      const slash = target.indexOf("/");
-      const path = `models.${model.name}.targets[${at}]`;
-      if (slash > 0 && !ids.includes(target.slice(0, slash))) {
-        const meant = nearest(target.slice(0, slash), ids);
-        problems.push({
-          path,
-          message: `there is no provider '${target.slice(0, slash)}'${meant === undefined ? ` (configured: ${ids.join(", ")})` : `; did you mean ${meant}?`}`,
-        });
-      }
-    });
-  }
-  return problems;
-};
-
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
-
-const authOf = (file: ConfigFile, host: string): { auth: AuthConfig; problems: Problem[] } => {
-  const keys = file.auth?.keys ?? [];
-  const mode = file.auth?.mode ?? (keys.length > 0 ? "keys" : "open");
-  const problems: Problem[] = [];
-  if (mode === "open" && !isLoopback(host))
-    problems.push({ path: "auth", message: `open access listens on loopback only: add auth.keys, or leave the host at 127.0.0.1` });
-  if (mode === "keys" && keys.length === 0) problems.push({ path: "auth.keys", message: "expected at least one key" });
-  const names = keys.map((key) => key.name);
-  keys.forEach((key, at) => {
-    if (names.indexOf(key.name) !== at) problems.push({ path: `auth.keys[${at}].name`, message: `the name '${key.name}' is used twice` });
-  });
-  return { auth: { mode, keys }, problems };
-};
-
-const portOf = (env: Environment, file: ConfigFile): number | Problem => {
-  const text = env["HEDDLE_PORT"];
-  if (text === undefined) return file.server?.port ?? 8787;
-  const port = Number(text);
-  return Number.isInteger(port) && port >= 0 && port <= 65_535 ? port : { path: "HEDDLE_PORT", message: "expected a port from 0 to 65535" };
+const modelOf = (name: string, model: NonNullable<ConfigFile["models"]>[string]): ModelConfig => {
+  if (typeof model === "string") return { name, strategy: "fallback", targets: [model] };
+  return { ...model, name, strategy: "fallback" };
 };
 
 const environments = ["development", "staging", "production"] as const;
 const levels = ["debug", "info", "warn", "error", "silent"] as const;
-const oneOf = <T extends string>(allowed: readonly T[], value: string | undefined): T | undefined => allowed.find((each) => each === value);
 
-/** Throws ConfigError with every problem found. */
+/** Reads single variables; `refuse` is told of a value that can't be used. */
+const variableReader = (env: Environment, refuse: (name: string, message: string) => undefined) => ({
+  oneOf: <T extends string>(name: string, allowed: readonly T[]): T | undefined => {
+    const value = env[name]?.toLowerCase();
+    if (value === undefined) return undefined;
+    return allowed.find((each) => each === value) ?? refuse(name, `expected one of ${allowed.join(", ")}`);
+  },
+  port: (name: string): number | undefined => {
+    const value = env[name];
+    if (value === undefined) return undefined;
+    const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+    return port <= 65_535 ? port : refuse(name, "expected a port from 0 to 65535");
+  },
+  seconds: (name: string): number | undefined => {
+    const value = env[name];
+    if (value === undefined) return undefined;
+    return Number(value) > 0 ? Number(value) * 1_000 : refuse(name, "expected seconds, more than 0");
+  },
+});
+
+/**
+ * LOG_LEVEL and TIMEOUT (seconds) are a predecessor's names, and many another program's: they give way to the file, and one that
+ * can't be used is no reason not to start.
+ */
+const sharedVariables = (env: Environment, file: ConfigFile, notices: string[]) => {
+  const read = variableReader(env, (name, message) => {
+    notices.push(`${name} is not used: ${message}`);
+    return undefined;
+  });
+  const unless = <T>(written: unknown, name: string, setting: string, value: T | undefined): T | undefined => {
+    if (value !== undefined && written === undefined) notices.push(`${name} is read as ${setting}`);
+    return value;
+  };
+  const level = env["HEDDLE_LOG_LEVEL"] ?? file.log?.level;
+  return {
+    level: unless(level, "LOG_LEVEL", "log.level", read.oneOf("LOG_LEVEL", levels)),
+    headersMs: unless(file.timeouts?.headersMs, "TIMEOUT", "timeouts.headersMs", read.seconds("TIMEOUT")),
+  };
+};
+
+const exposedHeaders = [
+  "x-request-id",
+  "request-id",
+  "retry-after",
+  "heddle-provider",
+  "heddle-model",
+  "heddle-cost",
+  "heddle-attempts",
+  "heddle-dropped",
+];
+
+const corsOf = ({ cors }: ConfigFile): HeddleConfig["cors"] =>
+  cors === undefined
+    ? undefined
+    : { headers: ["*"], exposeHeaders: exposedHeaders, maxAgeSeconds: 600, credentials: false, ...cors };
+
+/** Pure over the environment and the files it is given. Throws ConfigError with every problem found. */
 export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> => {
-  const { env, notices } = normalised(source.env);
-  const { file, source: path } = await readConfigFile(env, source.readFile, source.path);
+  const { env, given, notices } = normalised(source.env);
+  const { file, source: path, lineOf } = await readConfigFile(env, source.readFile, source.path);
   const problems: Problem[] = [];
+  const read = variableReader(env, (name, message) => {
+    problems.push({ file: "environment", path: [given(name)], message });
+    return undefined;
+  });
+  const shared = sharedVariables(env, file, notices);
 
-  const environment = oneOf(environments, env["HEDDLE_ENV"]) ?? file.environment ?? "development";
-  if (env["HEDDLE_ENV"] !== undefined && oneOf(environments, env["HEDDLE_ENV"]) === undefined)
-    problems.push({ path: "HEDDLE_ENV", message: `expected ${environments.join(", ")}` });
-  const level = oneOf(levels, env["HEDDLE_LOG_LEVEL"]?.toLowerCase()) ?? file.log?.level ?? "info";
-  if (env["HEDDLE_LOG_LEVEL"] !== undefined && oneOf(levels, env["HEDDLE_LOG_LEVEL"].toLowerCase()) === undefined)
-    problems.push({ path: "HEDDLE_LOG_LEVEL", message: `expected ${levels.join(", ")}` });
-
-  const host = env["HEDDLE_HOST"] ?? file.server?.host ?? "127.0.0.1";
-  const port = portOf(env, file);
-  if (typeof port !== "number") problems.push(port);
-  const { auth, problems: authProblems } = authOf(file, host);
-  const providers = providersOf(file, env, environment);
-  const models = modelsOf(file);
-  problems.push(...authProblems, ...modelProblems(models, providers));
-  if (problems.length > 0) throw new ConfigError(path ?? "environment", problems);
-
-  const timeoutMs = env["TIMEOUT"] === undefined ? Number.NaN : Number(env["TIMEOUT"]) * 1_000;
+  const environment = read.oneOf("HEDDLE_ENV", environments) ?? file.environment ?? "development";
+  const keys = file.auth?.keys ?? [];
   const config: HeddleConfig = {
     environment,
-    providers,
-    models,
-    prices: (file.prices ?? {}) as HeddleConfig["prices"],
-    retry: { attempts: 2, baseDelayMs: 300, maxDelayMs: 8_000, totalMs: 60_000, ...(file.retry as Partial<HeddleConfig["retry"]>) },
+    providers: providersOf(file, env, environment),
+    models: Object.entries(file.models ?? {}).map(([name, model]) => modelOf(name, model)),
+    prices: file.prices ?? {},
+    retry: { attempts: 2, baseDelayMs: 300, maxDelayMs: 8_000, totalMs: 60_000, ...file.retry },
     timeouts: {
       connectMs: 10_000,
       // A whole answer of a model that thinks takes minutes, and its headers come with it: the SDKs wait ten.
-      headersMs: timeoutMs > 0 ? timeoutMs : 600_000,
+      headersMs: shared.headersMs ?? 600_000,
       idleMs: 120_000,
-      ...(file.timeouts as Partial<HeddleConfig["timeouts"]>),
+      ...file.timeouts,
     },
     server: {
       maxBodyBytes: 32 * 1024 * 1024,
@@ -145,26 +142,31 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
       bodyTimeoutMs: 60_000,
       heartbeatMs: 12_000,
       drainMs: 30_000,
-      ...(file.server as Partial<HeddleConfig["server"]>),
-      host,
-      port: typeof port === "number" ? port : 8787,
+      ...file.server,
+      host: env["HEDDLE_HOST"] ?? file.server?.host ?? "127.0.0.1",
+      port: read.port("HEDDLE_PORT") ?? file.server?.port ?? 8787,
     },
-    auth,
-    cors:
-      file.cors === undefined
-        ? undefined
-        : {
-            headers: ["*"],
-            exposeHeaders: ["x-request-id", "request-id", "retry-after", "heddle-provider", "heddle-model", "heddle-cost", "heddle-attempts", "heddle-dropped"],
-            maxAgeSeconds: 600,
-            credentials: false,
-            ...(file.cors as Partial<NonNullable<HeddleConfig["cors"]>>),
-            origins: file.cors.origins,
-          },
-    log: { level },
+    auth: { mode: file.auth?.mode ?? (keys.length > 0 ? "keys" : "open"), keys },
+    cors: corsOf(file),
+    log: { level: read.oneOf("HEDDLE_LOG_LEVEL", levels) ?? file.log?.level ?? shared.level ?? "info" },
     dataDir: env["HEDDLE_DATA"] ?? file.dataDir ?? ".heddle",
     notices,
   };
   if (path !== undefined) config.source = path;
+
+  const short = new Set(
+    Object.entries(file.models ?? {}).flatMap(([name, model]) => (typeof model === "string" ? [name] : [])),
+  );
+  problems.push(
+    ...addressProblems(env, given),
+    ...providerProblems(config.providers),
+    ...modelProblems(config.models, config.providers, short),
+    ...authProblems(config.auth, config.server.host),
+    ...corsProblems(config.cors),
+  );
+  if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);
+
+  if (config.auth.mode === "open" && keys.length > 0) notices.push("auth.keys are not asked for: auth.mode is open");
+  if (config.providers.length === 0) notices.push("no provider is on: every model call will fail");
   return config;
 };

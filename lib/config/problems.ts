@@ -1,27 +1,55 @@
 // What is wrong with a configuration, all of it at once: where, and what was expected. Never a value: it may be a key.
 
-export type Problem = { path: string; message: string };
+export type Path = readonly PropertyKey[];
 
+/** `file` is said only where it is not the configuration's own: the environment. */
+export type Problem = { path: Path; message: string; file?: string };
+
+/** A problem as it is told: `path` in words, the line counted from 1 where there is one. */
+type LocatedProblem = { file: string; line?: number; path: string; message: string };
+
+/** Its message has a line for each problem: `heddle.yaml:7: models.smart.targets[1]: there is no provider 'opnai'`. */
 export class ConfigError extends Error {
-  readonly problems: readonly Problem[];
+  readonly problems: readonly LocatedProblem[];
+
   /** `file` is the configuration's path, or `environment`. */
-  constructor(file: string, problems: readonly Problem[]) {
-    super(problems.map(({ path, message }) => `${file}: ${path === "" ? "" : `${path}: `}${message}`).join("\n"));
+  constructor(
+    file: string,
+    problems: readonly Problem[],
+    lineOf: (path: Path) => number | undefined = () => undefined,
+  ) {
+    const located = problems.map((problem): LocatedProblem => {
+      const line = problem.file === undefined ? lineOf(problem.path) : undefined;
+      const told = { file: problem.file ?? file, path: pathText(problem.path), message: problem.message };
+      return line === undefined ? told : { ...told, line };
+    });
+    super(located.map(problemText).join("\n"));
     this.name = "ConfigError";
-    this.problems = problems;
+    this.problems = located;
   }
 }
 
-/** `models.smart.targets[1]`. */
-export const pathText = (path: readonly PropertyKey[]): string =>
-  path.map((step, at) => (typeof step === "number" ? `[${step}]` : `${at === 0 ? "" : "."}${String(step)}`)).join("");
+const problemText = ({ file, line, path, message }: LocatedProblem): string =>
+  [line === undefined ? file : `${file}:${line}`, ...(path === "" ? [] : [path]), message].join(": ");
+
+/** `models.smart.targets[1]`, `models["gpt-5.4"]`. */
+export const pathText = (path: Path): string =>
+  path
+    .map((step, at) => {
+      if (typeof step === "number") return `[${step}]`;
+      const name = String(step);
+      if (!/^[\w$-]+$/.test(name)) return `[${JSON.stringify(name)}]`;
+      return at === 0 ? name : `.${name}`;
+    })
+    .join("");
 
 /** The known name that `name` was probably meant to be. */
 export const nearest = (name: string, known: readonly string[]): string | undefined => {
   let best: { name: string; distance: number } | undefined;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance <= Math.max(2, candidate.length / 3) && (best === undefined || distance < best.distance)) best = { name: candidate, distance };
+    const near = distance <= Math.max(1, Math.floor(Math.min(name.length, candidate.length) / 3));
+    if (near && (best === undefined || distance < best.distance)) best = { name: candidate, distance };
   }
   return best?.name;
 };
@@ -31,7 +59,11 @@ const editDistance = (a: string, b: string): number => {
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
     for (let j = 1; j <= b.length; j += 1)
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1));
+      next[j] = Math.min(
+        (row[j] ?? 0) + 1,
+        (next[j - 1] ?? 0) + 1,
+        (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
     row = next;
   }
   return row[b.length] ?? 0;

@@ -1,7 +1,84 @@
 // The JSON Schema of heddle.yaml, as editors take it.
 import * as z from "zod/mini";
+import type { JsonObject } from "../model/json.ts";
 import { configSchema } from "./schema.ts";
 
+/** What editors show beside a setting, by its path; `*` stands for any name. */
+const descriptions: Readonly<Record<string, string>> = {
+  environment: "Default development. In production the echo provider is off unless it is written.",
+  providers: "Who answers, by the name that stands before the / of a model. ${NAME} is taken from the environment.",
+  "providers.*.kind": "Default: the provider's own name where it is a kind, else openai-compatible.",
+  "providers.*.apiKey": "Write ${NAME}, never the key itself.",
+  "providers.*.baseUrl": "The address of the host; for Azure the endpoint of the resource.",
+  "providers.*.headers": "Sent with every call.",
+  "providers.*.models": "Models to list beside what the provider itself lists; bare names of them come here.",
+  "providers.*.dialect": "How the host departs from its protocol, where that is not known already.",
+  "providers.*.betas": 'Values of anthropic-beta that may pass; ["*"] passes all.',
+  "providers.*.wires": "The protocols that the host speaks, the most wanted first.",
+  "providers.*.apiVersion": "azure-openai: absent uses the v1 path.",
+  "providers.*.tokenCredential": "azure-openai: ask Entra for a token instead of a key.",
+  "providers.*.pace": "echo: milliseconds between words. Default 20.",
+  models: "Aliases: a name to provider/model or another alias.",
+  "models.*.targets": "Tried in order until one answers.",
+  prices: "Dollars per million tokens, by provider/model or model; comes before the built-in table.",
+  "prices.*.perCall": "Dollars on top of every call.",
+  "retry.attempts": "Tries per target, the first one included. Default 2.",
+  "retry.baseDelayMs": "The first pause; it doubles, with jitter. Default 300.",
+  "retry.maxDelayMs": "Default 8000.",
+  "retry.totalMs": "For all tries of all targets until the first event. Default 60000.",
+  "timeouts.connectMs": "Default 10000.",
+  "timeouts.headersMs": "Until a provider's response headers. Default 600000.",
+  "timeouts.idleMs": "Silence between two reads from a provider. Default 120000.",
+  "server.host": "Default 127.0.0.1. Anything but loopback needs auth.keys.",
+  "server.port": "Default 8787.",
+  "server.maxBodyBytes": "Default 33554432 (32 MB).",
+  "server.headersTimeoutMs": "Default 30000.",
+  "server.bodyTimeoutMs": "Default 60000.",
+  "server.heartbeatMs": "Silence after which a stream gets a heartbeat. Default 12000.",
+  "server.drainMs": "How long running answers may end when the server stops. Default 30000.",
+  "auth.mode": "Default keys where there are any, else open, which listens on loopback only.",
+  "auth.keys": "Who may call. The name stands in logs, the key nowhere.",
+  cors: "Browsers of other origins; absent, none may call.",
+  "cors.origins": 'Such as https://app.example.com; ["*"] is anyone, without credentials.',
+  "cors.headers": 'Default ["*"]: what the browser asks for.',
+  "log.level": "Default info.",
+  dataDir: "Where stores keep their files. Default .heddle.",
+};
+
+/** A value written as `${NAME}` is of its type only once it is filled in. */
+const variable = { type: "string", pattern: String.raw`\$\{[A-Za-z_]` };
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const needsVariable = (node: JsonObject): boolean =>
+  node["type"] === "integer" ||
+  node["type"] === "number" ||
+  node["type"] === "boolean" ||
+  node["enum"] !== undefined ||
+  (node["type"] === "string" && (node["pattern"] !== undefined || Number(node["minLength"] ?? 0) > 1));
+
+const annotate = (node: JsonObject, path: readonly string[]): JsonObject => {
+  const result: JsonObject = { ...node };
+  const { properties, additionalProperties, items, anyOf } = node as Record<string, unknown>;
+  if (isObject(properties))
+    result["properties"] = Object.fromEntries(
+      Object.entries(properties).map(([key, each]) => [key, isObject(each) ? annotate(each, [...path, key]) : each]),
+    );
+  if (isObject(additionalProperties)) result["additionalProperties"] = annotate(additionalProperties, [...path, "*"]);
+  if (isObject(items)) result["items"] = annotate(items, [...path, "[]"]);
+  if (Array.isArray(anyOf)) result["anyOf"] = anyOf.map((each) => (isObject(each) ? annotate(each, path) : each));
+  const filled: JsonObject = needsVariable(node) ? { anyOf: [result, variable] } : result;
+  const description = descriptions[path.join(".")];
+  return description === undefined || path.length === 0 ? filled : { description, ...filled };
+};
+
 /** The text of heddle.schema.json. */
-export const publishedSchema = (): string =>
-  `${JSON.stringify({ title: "Heddle configuration", ...z.toJSONSchema(configSchema, { io: "input" }) }, undefined, 2)}\n`;
+export const publishedSchema = (): string => {
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: "input" }) as unknown as JsonObject;
+  const published = { $schema, title: "Heddle configuration", ...annotate(schema, []) };
+  return `${JSON.stringify(published, undefined, 2)}\n`;
+};
+
+/** The paths described above, for the test that each of them exists. */
+export const describedPaths: readonly string[] = Object.keys(descriptions);

@@ -6,105 +6,137 @@ const positive = z.number().check(z.positive());
 const whole = z.int().check(z.nonnegative());
 const text = z.string().check(z.minLength(1));
 const list = z.array(text);
+const money = z.number().check(z.nonnegative());
 
 const dialect = z.strictObject({
-  maxTokensField: z.optional(z.enum(["max_completion_tokens", "max_tokens"])),
-  systemRole: z.optional(z.enum(["system", "developer"])),
-  replayReasoning: z.optional(z.enum(["reasoning_content", "reasoning"])),
-  streamOptions: z.optional(z.boolean()),
-  structuredOutput: z.optional(z.enum(["json_schema", "json_object", "tool", "none"])),
-  parallelToolCalls: z.optional(z.boolean()),
-  toolChoiceRequired: z.optional(z.boolean()),
-  reasoningEffort: z.optional(z.union([z.boolean(), z.literal("openrouter")])),
-  strictTools: z.optional(z.boolean()),
-  reasoningOnTop: z.optional(z.boolean()),
-  refuses: z.optional(list),
-  inlineMedia: z.optional(z.boolean()),
-  adaptiveThinking: z.optional(z.boolean()),
-  functionIds: z.optional(z.boolean()),
+  maxTokensField: z.exactOptional(z.enum(["max_completion_tokens", "max_tokens"])),
+  systemRole: z.exactOptional(z.enum(["system", "developer"])),
+  replayReasoning: z.exactOptional(z.enum(["reasoning_content", "reasoning"])),
+  streamOptions: z.exactOptional(z.boolean()),
+  structuredOutput: z.exactOptional(z.enum(["json_schema", "json_object", "tool", "none"])),
+  parallelToolCalls: z.exactOptional(z.boolean()),
+  toolChoiceRequired: z.exactOptional(z.boolean()),
+  reasoningEffort: z.exactOptional(z.union([z.boolean(), z.literal("openrouter")])),
+  strictTools: z.exactOptional(z.boolean()),
+  reasoningOnTop: z.exactOptional(z.boolean()),
+  refuses: z.exactOptional(list),
+  inlineMedia: z.exactOptional(z.boolean()),
+  adaptiveThinking: z.exactOptional(z.boolean()),
+  functionIds: z.exactOptional(z.boolean()),
 });
 
 const provider = z.strictObject({
-  kind: z.optional(z.enum(providerKinds)),
-  apiKey: z.optional(z.string()),
-  baseUrl: z.optional(z.string().check(z.regex(/^https?:\/\/.+/, "expected an http(s) URL"))),
-  headers: z.optional(z.record(z.string(), z.string())),
-  models: z.optional(list),
-  dialect: z.optional(dialect),
-  betas: z.optional(list),
-  wires: z.optional(z.array(z.enum(["openai-chat", "openai-responses"])).check(z.minLength(1))),
-  apiVersion: z.optional(text),
-  tokenCredential: z.optional(z.boolean()),
-  region: z.optional(text),
-  accessKeyId: z.optional(text),
-  secretAccessKey: z.optional(text),
-  sessionToken: z.optional(text),
-  bearerToken: z.optional(text),
-  pace: z.optional(z.number().check(z.nonnegative())),
+  kind: z.exactOptional(z.enum(providerKinds)),
+  apiKey: z.exactOptional(z.string()),
+  baseUrl: z.exactOptional(z.string().check(z.regex(/^https?:\/\/[^\s/]/, "expected an http(s) address"))),
+  headers: z.exactOptional(z.record(z.string(), z.string())),
+  models: z.exactOptional(list),
+  dialect: z.exactOptional(dialect),
+  betas: z.exactOptional(list),
+  wires: z.exactOptional(z.array(z.enum(["openai-chat", "openai-responses"])).check(z.minLength(1))),
+  apiVersion: z.exactOptional(text),
+  tokenCredential: z.exactOptional(z.boolean()),
+  region: z.exactOptional(text),
+  accessKeyId: z.exactOptional(text),
+  secretAccessKey: z.exactOptional(text),
+  sessionToken: z.exactOptional(text),
+  bearerToken: z.exactOptional(text),
+  pace: z.exactOptional(z.number().check(z.nonnegative())),
 });
 
 const model = z.union([
   text,
   z.strictObject({
-    strategy: z.optional(z.enum(["fallback"])),
+    strategy: z.exactOptional(z.enum(["fallback"])),
     targets: z.array(text).check(z.minLength(1)),
-    maxOutputTokens: z.optional(z.int().check(z.positive())),
+    maxOutputTokens: z.exactOptional(z.int().check(z.positive())),
   }),
 ]);
 
 const price = z.strictObject({
-  input: z.number().check(z.nonnegative()),
-  output: z.number().check(z.nonnegative()),
-  cachedInput: z.optional(z.number().check(z.nonnegative())),
-  cacheWrite: z.optional(z.number().check(z.nonnegative())),
-  cacheWriteLong: z.optional(z.number().check(z.nonnegative())),
+  input: money,
+  output: money,
+  cachedInput: z.exactOptional(money),
+  cacheWrite: z.exactOptional(money),
+  cacheWriteLong: z.exactOptional(money),
+  inputAudio: z.exactOptional(money),
+  outputAudio: z.exactOptional(money),
+  perCall: z.exactOptional(money),
 });
 
 export const configSchema = z.strictObject({
-  $schema: z.optional(z.string()),
-  environment: z.optional(z.enum(["development", "staging", "production"])),
-  providers: z.optional(z.record(z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "expected letters, digits, dots, dashes")), provider)),
-  models: z.optional(z.record(text, model)),
-  prices: z.optional(z.record(text, price)),
-  retry: z.optional(
+  $schema: z.exactOptional(z.string()),
+  environment: z.exactOptional(z.enum(["development", "staging", "production"])),
+  providers: z.exactOptional(
+    z.record(
+      z
+        .string()
+        .check(
+          z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "expected a name of letters, digits, dots, dashes and underscores"),
+        ),
+      provider,
+    ),
+  ),
+  models: z.exactOptional(z.record(text, model)),
+  prices: z.exactOptional(z.record(text, price)),
+  retry: z.exactOptional(
     z.strictObject({
-      attempts: z.optional(z.int().check(z.minimum(1), z.maximum(10))),
-      baseDelayMs: z.optional(whole),
-      maxDelayMs: z.optional(whole),
-      totalMs: z.optional(whole),
+      attempts: z.exactOptional(z.int().check(z.minimum(1), z.maximum(10))),
+      baseDelayMs: z.exactOptional(whole),
+      maxDelayMs: z.exactOptional(whole),
+      totalMs: z.exactOptional(whole),
     }),
   ),
-  timeouts: z.optional(
-    z.strictObject({ connectMs: z.optional(positive), headersMs: z.optional(positive), idleMs: z.optional(positive) }),
-  ),
-  server: z.optional(
+  timeouts: z.exactOptional(
     z.strictObject({
-      host: z.optional(text),
-      port: z.optional(z.int().check(z.minimum(0), z.maximum(65_535))),
-      maxBodyBytes: z.optional(z.int().check(z.positive())),
-      headersTimeoutMs: z.optional(positive),
-      bodyTimeoutMs: z.optional(positive),
-      heartbeatMs: z.optional(positive),
-      drainMs: z.optional(whole),
+      connectMs: z.exactOptional(positive),
+      headersMs: z.exactOptional(positive),
+      idleMs: z.exactOptional(positive),
     }),
   ),
-  auth: z.optional(
+  server: z.exactOptional(
     z.strictObject({
-      mode: z.optional(z.enum(["open", "keys"])),
-      keys: z.optional(z.array(z.strictObject({ name: text, key: z.string().check(z.minLength(16, "expected at least 16 characters")) }))),
+      host: z.exactOptional(text),
+      port: z.exactOptional(z.int().check(z.minimum(0), z.maximum(65_535))),
+      maxBodyBytes: z.exactOptional(z.int().check(z.positive())),
+      headersTimeoutMs: z.exactOptional(positive),
+      bodyTimeoutMs: z.exactOptional(positive),
+      heartbeatMs: z.exactOptional(positive),
+      drainMs: z.exactOptional(whole),
     }),
   ),
-  cors: z.optional(
+  auth: z.exactOptional(
     z.strictObject({
-      origins: list,
-      headers: z.optional(list),
-      exposeHeaders: z.optional(list),
-      maxAgeSeconds: z.optional(whole),
-      credentials: z.optional(z.boolean()),
+      mode: z.exactOptional(z.enum(["open", "keys"])),
+      keys: z.exactOptional(
+        z.array(
+          z.strictObject({ name: text, key: z.string().check(z.minLength(16, "expected at least 16 characters")) }),
+        ),
+      ),
     }),
   ),
-  log: z.optional(z.strictObject({ level: z.optional(z.enum(["debug", "info", "warn", "error", "silent"])) })),
-  dataDir: z.optional(text),
+  cors: z.exactOptional(
+    z.strictObject({
+      origins: z.array(
+        z
+          .string()
+          .check(
+            z.regex(
+              /^(?:\*|null|[a-z][a-z0-9+.-]*:\/\/[^\s/]+)$/,
+              "expected * or an origin, such as https://app.example.com (no path)",
+            ),
+          ),
+      ),
+      headers: z.exactOptional(list),
+      exposeHeaders: z.exactOptional(list),
+      maxAgeSeconds: z.exactOptional(whole),
+      credentials: z.exactOptional(z.boolean()),
+    }),
+  ),
+  log: z.exactOptional(
+    z.strictObject({ level: z.exactOptional(z.enum(["debug", "info", "warn", "error", "silent"])) }),
+  ),
+  dataDir: z.exactOptional(text),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;

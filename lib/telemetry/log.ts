@@ -14,22 +14,33 @@ export type Log = {
 /** `write` takes a line without its end. */
 export type LogOptions = { level: LogLevel; write: (line: string) => void; now?: () => number };
 
+/** Where it was thrown helps; what it says may quote a prompt, over several lines, so that only what stands after it is read. */
+const placeOf = ({ stack = "", message }: Error): string => {
+  const said = stack.indexOf(message);
+  if (said === -1) return "";
+  const place = /\n\s+at ([^\n]+)/.exec(stack.slice(said + message.length))?.[1];
+  return place === undefined ? "" : ` at ${place}`;
+};
+
 const describeCause = (cause: unknown): string => {
   if (!(cause instanceof Error)) return typeof cause;
   const code = "code" in cause && typeof cause.code === "string" ? ` ${cause.code}` : "";
-  // Where it was thrown helps; what it says may quote a prompt.
-  const at = /\n\s+at ([^\n]+)/.exec(cause.stack ?? "")?.[1] ?? "";
-  return `${cause.name}${code} at ${at}`;
+  return `${cause.name}${code}${placeOf(cause)}`;
 };
 
+/** Names that callers give have no length of their own. */
+const cut = (text: string): string => (text.length > 200 ? text.slice(0, 200) : text);
+
 export const createLog = ({ level, write, now = Date.now }: LogOptions): Log => {
-  const allowed = (wanted: LogLevel): boolean => logLevels.indexOf(wanted) >= logLevels.indexOf(level);
+  const threshold = logLevels.indexOf(level);
+  const allowed = (wanted: LogLevel): boolean => logLevels.indexOf(wanted) >= threshold;
   const line = (kind: LogLevel, fields: object): void => {
     write(JSON.stringify({ time: new Date(now()).toISOString(), level: kind, ...fields }));
   };
   return {
     call: (record) => {
-      const kind: LogLevel = record.status >= 500 ? "error" : record.errorCode !== undefined && !record.disconnected ? "warn" : "info";
+      const kind: LogLevel =
+        record.status >= 500 ? "error" : record.errorCode !== undefined && !record.disconnected ? "warn" : "info";
       if (!allowed(kind)) return;
       const { usage } = record;
       line(kind, {
@@ -39,8 +50,8 @@ export const createLog = ({ level, write, now = Date.now }: LogOptions): Log => 
         operation: record.operation,
         wire: record.wire,
         provider: record.provider,
-        model: record.model,
-        requestedModel: record.requestedModel.slice(0, 200),
+        model: cut(record.model),
+        requestedModel: cut(record.requestedModel),
         stream: record.stream,
         status: record.status,
         error: record.errorCode,
@@ -64,7 +75,8 @@ export const createLog = ({ level, write, now = Date.now }: LogOptions): Log => 
       if (allowed("warn")) line("warn", { message, ...fields });
     },
     error: (message, { requestId, cause }) => {
-      if (allowed("error")) line("error", { message, requestId, cause: cause === undefined ? undefined : describeCause(cause) });
+      if (allowed("error"))
+        line("error", { message, requestId, cause: cause === undefined ? undefined : describeCause(cause) });
     },
   };
 };

@@ -1,91 +1,223 @@
 // Prometheus text (format 0.0.4): counters and histograms of calls, kept in memory, rendered on demand.
 import type { CallRecord } from "./call-record.ts";
 
-export type Metrics = { record: (record: CallRecord) => void; render: () => string };
+export type Metrics = {
+  record: (record: CallRecord) => void;
+  /** A stream has begun; call what it gives when the stream is over, however it ended. */
+  streamStarted: (wire: string) => () => void;
+  render: () => string;
+};
+
+export type MetricsOptions = {
+  /** Models that always have series of their own: those of the configuration. */
+  models?: readonly string[];
+};
 
 const buckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
-/** Series of one name; further ones are gathered under `other`, so that callers can't grow memory by naming models. */
-const maxSeries = 500;
+/** Names of models come from callers: one that never answered, and any beyond this many, counts as `other`. */
+const maxModels = 200;
+
+const tokenKinds = ["input", "cached_input", "cache_write", "output", "reasoning"] as const;
 
 type Histogram = { counts: number[]; sum: number; count: number };
-type Family<T> = { name: string; help: string; type: "counter" | "histogram"; series: Map<string, T> };
 
-const family = <T>(name: string, help: string, type: "counter" | "histogram"): Family<T> => ({ name, help, type, series: new Map() });
-const escape = (value: string): string => value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
-const labelText = (labels: Record<string, string>): string =>
-  Object.entries(labels)
-    .map(([name, value]) => `${name}="${escape(value)}"`)
-    .join(",");
-
-const seriesOf = <T>(of: Family<T>, labels: Record<string, string>, make: () => T): { key: string; value: T } => {
-  let key = labelText(labels);
-  let value = of.series.get(key);
-  if (value === undefined && of.series.size >= maxSeries) {
-    key = labelText({ ...labels, model: "other" });
-    value = of.series.get(key);
-  }
-  if (value === undefined) of.series.set(key, (value = make()));
-  return { key, value };
+/** All that is counted for one provider, model and wire: one look-up a call, plain additions after it. */
+type Series = {
+  labels: string;
+  /** By their further labels. */
+  requests: Map<string, number>;
+  errors: Map<string, number>;
+  /** In the order of `tokenKinds`. */
+  tokens: number[];
+  cost: number;
+  unpriced: number;
+  attempts: number;
+  disconnects: number;
+  duration: Histogram;
+  first: Histogram;
 };
 
-const add = (of: Family<number>, labels: Record<string, string>, amount: number): void => {
-  const { key, value } = seriesOf(of, labels, () => 0);
-  of.series.set(key, value + amount);
+const histogram = (): Histogram => ({ counts: buckets.map(() => 0), sum: 0, count: 0 });
+
+const escape = (value: string): string =>
+  value
+    .replaceAll("\\", String.raw`\\`)
+    .replaceAll("\n", String.raw`\n`)
+    .replaceAll('"', String.raw`\"`);
+
+const createSeries = (provider: string, model: string, wire: string): Series => ({
+  labels: `provider="${escape(provider)}",model="${escape(model)}",wire="${escape(wire)}"`,
+  requests: new Map(),
+  errors: new Map(),
+  tokens: tokenKinds.map(() => 0),
+  cost: 0,
+  unpriced: 0,
+  attempts: 0,
+  disconnects: 0,
+  duration: histogram(),
+  first: histogram(),
+});
+
+const increment = (counts: Map<string, number>, key: string, amount = 1): void => {
+  counts.set(key, (counts.get(key) ?? 0) + amount);
 };
 
-const observe = (of: Family<Histogram>, labels: Record<string, string>, seconds: number): void => {
-  const { value } = seriesOf(of, labels, () => ({ counts: buckets.map(() => 0), sum: 0, count: 0 }));
-  value.sum += seconds;
-  value.count += 1;
+const observe = (into: Histogram, milliseconds: number): void => {
+  const seconds = milliseconds / 1_000;
+  into.sum += seconds;
+  into.count += 1;
   const at = buckets.findIndex((bound) => seconds <= bound);
-  if (at >= 0) value.counts[at] = (value.counts[at] ?? 0) + 1;
+  if (at !== -1) into.counts[at] = (into.counts[at] ?? 0) + 1;
 };
 
-export const createMetrics = (): Metrics => {
-  const requests = family<number>("heddle_requests_total", "Calls by provider, model, wire, operation and status.", "counter");
-  const errors = family<number>("heddle_errors_total", "Calls that failed, by error code.", "counter");
-  const tokens = family<number>("heddle_tokens_total", "Tokens by kind; cached, cache_write and reasoning are parts of input and output.", "counter");
-  const cost = family<number>("heddle_cost_dollars_total", "Cost of calls whose price is known, in US dollars.", "counter");
-  const unpriced = family<number>("heddle_unpriced_requests_total", "Calls whose model has no known price.", "counter");
-  const attempts = family<number>("heddle_upstream_attempts_total", "Tries at upstreams, retries and fallbacks among them.", "counter");
-  const disconnects = family<number>("heddle_client_disconnects_total", "Calls whose caller left before the end.", "counter");
-  const duration = family<Histogram>("heddle_request_duration_seconds", "Whole duration of calls.", "histogram");
-  const first = family<Histogram>("heddle_time_to_first_token_seconds", "Time to the first byte of the answer.", "histogram");
+const addTokens = ({ tokens }: Series, usage: NonNullable<CallRecord["usage"]>): void => {
+  const counts = [usage.input, usage.cachedInput, usage.cacheWrite, usage.output, usage.reasoning];
+  counts.forEach((count, at) => {
+    if (count !== undefined) tokens[at] = (tokens[at] ?? 0) + count;
+  });
+};
+
+type Line = { labels: string; value: number };
+type Counter = { name: string; help: string; lines: (series: Series) => Line[] };
+
+const single =
+  (of: (series: Series) => number) =>
+  (series: Series): Line[] =>
+    of(series) === 0 ? [] : [{ labels: series.labels, value: of(series) }];
+
+const labelled =
+  (of: (series: Series) => Map<string, number>) =>
+  (series: Series): Line[] =>
+    [...of(series)].map(([labels, value]) => ({ labels: `${series.labels},${labels}`, value }));
+
+const counters: readonly Counter[] = [
+  {
+    name: "heddle_requests_total",
+    help: "Calls by provider, model, wire, operation and class of status.",
+    lines: labelled((series) => series.requests),
+  },
+  {
+    name: "heddle_errors_total",
+    help: "Calls that failed, by error code; those whose caller left are not among them.",
+    lines: labelled((series) => series.errors),
+  },
+  {
+    name: "heddle_tokens_total",
+    help: "Tokens by kind; cached_input and cache_write are parts of input, reasoning is part of output.",
+    lines: (series) =>
+      tokenKinds.flatMap((kind, at) => {
+        const value = series.tokens[at] ?? 0;
+        return value === 0 ? [] : [{ labels: `${series.labels},kind="${kind}"`, value }];
+      }),
+  },
+  {
+    name: "heddle_cost_dollars_total",
+    help: "Cost of the calls whose price is known, in US dollars.",
+    lines: single((series) => series.cost),
+  },
+  {
+    name: "heddle_unpriced_requests_total",
+    help: "Calls with usage whose price is not known.",
+    lines: single((series) => series.unpriced),
+  },
+  {
+    name: "heddle_upstream_attempts_total",
+    help: "Tries at providers, retries and fallbacks among them.",
+    lines: single((series) => series.attempts),
+  },
+  {
+    name: "heddle_client_disconnects_total",
+    help: "Calls whose caller left before the end.",
+    lines: single((series) => series.disconnects),
+  },
+];
+
+const histograms = [
+  {
+    name: "heddle_request_duration_seconds",
+    help: "Whole duration of calls.",
+    of: (series: Series) => series.duration,
+  },
+  {
+    name: "heddle_time_to_first_token_seconds",
+    help: "Time to the first byte of the answer.",
+    of: (series: Series) => series.first,
+  },
+] as const;
+
+const head = (name: string, help: string, type: string): string => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+
+const renderHistogram = (name: string, labels: string, { counts, sum, count }: Histogram): string => {
+  let below = 0;
+  let text = "";
+  buckets.forEach((bound, at) => {
+    below += counts[at] ?? 0;
+    text += `${name}_bucket{${labels},le="${bound}"} ${below}\n`;
+  });
+  return `${text}${name}_bucket{${labels},le="+Inf"} ${count}\n${name}_sum{${labels}} ${sum}\n${name}_count{${labels}} ${count}\n`;
+};
+
+export const createMetrics = (options: MetricsOptions = {}): Metrics => {
+  const all = new Map<string, Series>();
+  const models = new Set(options.models);
+  const streams = new Map<string, number>();
+
+  const modelLabel = ({ provider, model, status }: CallRecord): string => {
+    if (provider === "" || models.has(model)) return provider === "" ? "" : model;
+    if (status >= 400 || models.size >= maxModels || model.length > 200) return "other";
+    models.add(model);
+    return model;
+  };
+
+  const seriesOf = (record: CallRecord): Series => {
+    const { provider, wire } = record;
+    const model = modelLabel(record);
+    const key = `${wire} ${provider} ${model}`;
+    let series = all.get(key);
+    if (series === undefined) all.set(key, (series = createSeries(provider, model, wire)));
+    return series;
+  };
 
   return {
     record: (record) => {
-      const labels = { provider: record.provider, model: record.provider === "" ? "" : record.model, wire: record.wire };
-      add(requests, { ...labels, operation: record.operation, status: String(record.status) }, 1);
-      if (record.errorCode !== undefined && !record.disconnected) add(errors, { ...labels, code: record.errorCode }, 1);
-      if (record.disconnected) add(disconnects, labels, 1);
-      if (record.attempts > 0) add(attempts, labels, record.attempts);
-      observe(duration, labels, record.totalMs / 1_000);
-      if (record.ttftMs !== undefined) observe(first, labels, record.ttftMs / 1_000);
-      const { usage } = record;
-      if (usage === undefined) return;
-      const kinds = { input: usage.input, cached: usage.cachedInput, cache_write: usage.cacheWrite, output: usage.output, reasoning: usage.reasoning };
-      for (const [kind, amount] of Object.entries(kinds)) if (amount !== undefined && amount > 0) add(tokens, { ...labels, kind }, amount);
-      if (record.cost !== undefined) add(cost, labels, record.cost);
-      else if (record.priced === false) add(unpriced, labels, 1);
+      const series = seriesOf(record);
+      increment(
+        series.requests,
+        `operation="${escape(record.operation)}",status="${Math.floor(record.status / 100)}xx"`,
+      );
+      if (record.disconnected) series.disconnects += 1;
+      else if (record.errorCode !== undefined) increment(series.errors, `code="${escape(record.errorCode)}"`);
+      series.attempts += record.attempts;
+      observe(series.duration, record.totalMs);
+      if (record.ttftMs !== undefined) observe(series.first, record.ttftMs);
+      if (record.usage !== undefined) addTokens(series, record.usage);
+      if (record.cost !== undefined) series.cost += record.cost;
+      else if (record.priced === false) series.unpriced += 1;
+    },
+    streamStarted: (wire) => {
+      increment(streams, wire);
+      let over = false;
+      return () => {
+        if (over) return;
+        over = true;
+        increment(streams, wire, -1);
+      };
     },
     render: () => {
-      const lines: string[] = [];
-      for (const counter of [requests, errors, tokens, cost, unpriced, attempts, disconnects]) {
-        lines.push(`# HELP ${counter.name} ${counter.help}`, `# TYPE ${counter.name} counter`);
-        for (const [labels, value] of counter.series) lines.push(`${counter.name}{${labels}} ${value}`);
+      let text = "";
+      for (const { name, help, lines } of counters) {
+        text += head(name, help, "counter");
+        for (const series of all.values())
+          for (const { labels, value } of lines(series)) text += `${name}{${labels}} ${value}\n`;
       }
-      for (const histogram of [duration, first]) {
-        lines.push(`# HELP ${histogram.name} ${histogram.help}`, `# TYPE ${histogram.name} histogram`);
-        for (const [labels, { counts, sum, count }] of histogram.series) {
-          let below = 0;
-          buckets.forEach((bound, at) => {
-            below += counts[at] ?? 0;
-            lines.push(`${histogram.name}_bucket{${labels},le="${bound}"} ${below}`);
-          });
-          lines.push(`${histogram.name}_bucket{${labels},le="+Inf"} ${count}`, `${histogram.name}_sum{${labels}} ${sum}`, `${histogram.name}_count{${labels}} ${count}`);
-        }
+      for (const { name, help, of } of histograms) {
+        text += head(name, help, "histogram");
+        for (const series of all.values())
+          if (of(series).count > 0) text += renderHistogram(name, series.labels, of(series));
       }
-      return `${lines.join("\n")}\n`;
+      if (streams.size > 0) text += head("heddle_active_streams", "Streams that are being answered now.", "gauge");
+      for (const [wire, count] of streams) text += `heddle_active_streams{wire="${escape(wire)}"} ${count}\n`;
+      return text;
     },
   };
 };

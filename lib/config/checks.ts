@@ -1,0 +1,140 @@
+// What the grammar can't see: names that lead nowhere, access that is open to the world, settings that contradict each other.
+import type { AuthConfig, CorsConfig, ModelConfig, ProviderConfig } from "../config-types.ts";
+import { claimant } from "../providers/claims.ts";
+import { hostOf } from "../providers/dialects.ts";
+import { providerKinds } from "../providers/provider.ts";
+import { nearest, type Problem } from "./problems.ts";
+
+const hint = (name: string, known: readonly string[]): string => {
+  const meant = nearest(name, known);
+  return meant === undefined ? "" : `; did you mean ${meant}?`;
+};
+
+/** The variable that turns a provider on, for those who name one that is off. */
+const switchedOnBy: Readonly<Record<string, string>> = {
+  openai: "OPENAI_API_KEY",
+  anthropic: "ANTHROPIC_API_KEY",
+  gemini: "GEMINI_API_KEY",
+  "azure-openai": "AZURE_OPENAI_ENDPOINT",
+  bedrock: "AWS_BEARER_TOKEN_BEDROCK",
+};
+
+const unknownProvider = (name: string, ids: readonly string[]): string => {
+  const variable = Object.hasOwn(switchedOnBy, name) ? switchedOnBy[name] : undefined;
+  if (variable !== undefined) return `the provider '${name}' is off: set ${variable}, or write it under providers`;
+  const known = ids.length === 0 ? "none is configured" : `configured: ${ids.join(", ")}`;
+  return `there is no provider '${name}'${hint(name, ids) || ` (${known})`}`;
+};
+
+/** The way from an alias back to itself, both ends included. */
+const cycleOf = (name: string, byName: ReadonlyMap<string, ModelConfig>): string[] | undefined => {
+  const seen = new Set<string>();
+  const walk = (at: string, way: readonly string[]): string[] | undefined => {
+    for (const target of byName.get(at)?.targets ?? []) {
+      if (target === name) return [...way, name];
+      if (seen.has(target) || !byName.has(target)) continue;
+      seen.add(target);
+      const found = walk(target, [...way, target]);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return walk(name, [name]);
+};
+
+/** Targets that lead nowhere, and aliases that lead to themselves. `short` are the models written as one text. */
+export const modelProblems = (
+  models: readonly ModelConfig[],
+  providers: readonly ProviderConfig[],
+  short: ReadonlySet<string>,
+): Problem[] => {
+  const byName = new Map(models.map((model) => [model.name, model]));
+  const ids = providers.map((provider) => provider.id);
+  return models.flatMap(({ name, targets }) => {
+    const cycle = cycleOf(name, byName);
+    const problems: Problem[] =
+      cycle === undefined
+        ? []
+        : [{ path: ["models", name], message: `the alias leads back to itself: ${cycle.join(" -> ")}` }];
+    targets.forEach((target, at) => {
+      if (byName.has(target)) return;
+      const path = short.has(name) ? ["models", name] : ["models", name, "targets", at];
+      const slash = target.indexOf("/");
+      const provider = target.slice(0, Math.max(slash, 0));
+      if (slash > 0 && ids.includes(provider)) {
+        if (slash + 1 === target.length) problems.push({ path, message: "expected a model after the provider" });
+      } else if (claimant(providers, target) === undefined)
+        problems.push({
+          path,
+          message:
+            slash > 0
+              ? unknownProvider(provider, ids)
+              : `'${target}' is no alias, and no configured provider claims it${hint(target, [...byName.keys()]) || "; write provider/model"}`,
+        });
+    });
+    return problems;
+  });
+};
+
+/** Settings without which a provider can't be called at all. A missing key is told at the call: it may come later. */
+export const providerProblems = (providers: readonly ProviderConfig[]): Problem[] =>
+  providers.flatMap((provider): Problem[] => {
+    const { id, kind } = provider;
+    const path = ["providers", id];
+    switch (kind) {
+      case "openai-compatible": {
+        if (provider.baseUrl !== undefined || hostOf(id, undefined).baseUrl !== undefined) return [];
+        const meant = nearest(id, providerKinds);
+        const question = meant === undefined ? "" : `; or did you mean the provider ${meant}?`;
+        return [{ path: [...path, "baseUrl"], message: `is missing; expected the address of the host${question}` }];
+      }
+      case "azure-openai":
+        if (provider.baseUrl !== undefined) return [];
+        return [
+          {
+            path: [...path, "baseUrl"],
+            message: "is missing; expected the resource's endpoint (or AZURE_OPENAI_ENDPOINT)",
+          },
+        ];
+      case "bedrock": {
+        const problems: Problem[] = [];
+        if (provider.region === undefined && provider.baseUrl === undefined)
+          problems.push({ path: [...path, "region"], message: "is missing; expected an AWS region (or AWS_REGION)" });
+        if ((provider.accessKeyId === undefined) !== (provider.secretAccessKey === undefined))
+          problems.push({ path, message: "expected accessKeyId and secretAccessKey together" });
+        return problems;
+      }
+      default:
+        return [];
+    }
+  });
+
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);
+
+/** Open access off loopback, a lock without keys, two keys that can't be told apart. */
+export const authProblems = ({ mode, keys }: AuthConfig, host: string): Problem[] => {
+  const problems: Problem[] = [];
+  if (mode === "open" && !isLoopback(host))
+    problems.push({
+      path: ["auth"],
+      message: "open access listens on loopback only; expected auth.keys, or the host 127.0.0.1",
+    });
+  if (mode === "keys" && keys.length === 0)
+    problems.push({ path: ["auth", "keys"], message: "expected at least 1 entry" });
+  keys.forEach(({ name, key }, at) => {
+    const sameName = keys.findIndex((other) => other.name === name);
+    if (sameName < at)
+      problems.push({ path: ["auth", "keys", at, "name"], message: `the name is that of auth.keys[${sameName}] too` });
+    const sameKey = keys.findIndex((other) => other.key === key);
+    if (sameKey < at)
+      problems.push({ path: ["auth", "keys", at, "key"], message: `the key is that of auth.keys[${sameKey}] too` });
+  });
+  return problems;
+};
+
+/** Browsers refuse an answer to anyone that carries credentials. */
+export const corsProblems = (cors: CorsConfig | undefined): Problem[] =>
+  cors?.credentials === true && cors.origins.includes("*")
+    ? [{ path: ["cors", "origins"], message: "expected the origins by name where credentials are allowed, not *" }]
+    : [];
