@@ -14,11 +14,12 @@ import { outputLimit } from "./providers/model-limits.ts";
 import { createBreaker } from "./routing/breaker.ts";
 import { createResolver, type RouteTarget } from "./routing/resolve.ts";
 import { type Clock, systemClock } from "./routing/retry.ts";
-import { allRoutes, wireOf } from "./routes/index.ts";
+import { allRoutes, asksForArray, wireOf } from "./routes/index.ts";
 import type { Route } from "./routes/route.ts";
 import { createCostOf } from "./telemetry/cost.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { wrapStreamError } from "./wires/gemini-generate/index.ts";
 import { wires } from "./wires/index.ts";
 
 /** What a platform brings. */
@@ -151,10 +152,11 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     const native = error.details.native;
     const encoded = wire.encodeError(error, invocation.requestId);
     const own = native !== undefined && native.wire === wire.id;
+    const body = own ? native.body : encoded.body;
     return {
       status: own ? native.status : encoded.status,
       headers: { ...encoded.headers, ...error.details.headers, "content-type": "application/json" },
-      body: JSON.stringify(own ? native.body : encoded.body),
+      body: JSON.stringify(asksForArray(call) ? wrapStreamError(body) : body),
     };
   };
 

@@ -2,9 +2,15 @@
 import type { HeddleConfig } from "../../lib/config-types.ts";
 
 export const banner = (config: HeddleConfig, url: string, version: string): string => {
-  const providers = config.providers.map((provider) => (provider.id === provider.kind ? provider.id : `${provider.id} (${provider.kind})`));
+  const providers = config.providers.map((provider) =>
+    provider.id === provider.kind ? provider.id : `${provider.id} (${provider.kind})`,
+  );
   const aliases = config.models.map((model) => model.name);
-  const first = config.models[0]?.name ?? (config.providers.some((provider) => provider.kind === "echo") ? "echo/echo" : `${config.providers[0]?.id ?? "openai"}/MODEL`);
+  const first =
+    config.models[0]?.name ??
+    (config.providers.some((provider) => provider.kind === "echo")
+      ? "echo/echo"
+      : `${config.providers[0]?.id ?? "openai"}/MODEL`);
   const key = config.auth.mode === "open" ? "" : ` -H 'authorization: Bearer YOUR_KEY'`;
   return [
     ``,

@@ -40,7 +40,12 @@ const main = async (args: readonly string[]): Promise<number | undefined> => {
     return undefined;
   }
   if (command === "check")
-    return runCheck(rest, { env: process.env, readFile, out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text) });
+    return runCheck(rest, {
+      env: process.env,
+      readFile,
+      out: (text) => void process.stdout.write(text),
+      err: (text) => void process.stderr.write(text),
+    });
   if (command === "--version" || command === "version") {
     process.stdout.write(`${version}\n`);
     return 0;
@@ -54,7 +59,11 @@ try {
   if (code !== undefined) process.exitCode = code;
 } catch (error) {
   const taken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-  const message = taken ? "The port is taken: set HEDDLE_PORT to another." : error instanceof Error ? error.message : String(error);
+  const message = taken
+    ? "The port is taken: set HEDDLE_PORT to another."
+    : error instanceof Error
+      ? error.message
+      : String(error);
   process.stderr.write(`${message}\n`);
   process.exitCode = 1;
 }

@@ -115,7 +115,8 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
     }
     const reply = await handler(call, invocation, bodyFailure);
     if (response.destroyed) {
-      if (typeof reply.body !== "string" && !(reply.body instanceof Uint8Array)) await reply.body[Symbol.asyncIterator]().return?.();
+      if (typeof reply.body !== "string" && !(reply.body instanceof Uint8Array))
+        await reply.body[Symbol.asyncIterator]().return?.();
       return;
     }
     const out: Record<string, string | number> = reply.headers;

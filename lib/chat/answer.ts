@@ -4,7 +4,7 @@ import { GatewayError } from "../model/error.ts";
 import type { Headers, ReplyBody } from "../model/call.ts";
 import type { StreamEvent } from "../model/event.ts";
 import type { ClientWire, EventEncoder, ReplyContext } from "../wires/wire.ts";
-import { encodeGeminiArray } from "../wires/gemini-generate/index.ts";
+import { arrayHeartbeat, encodeGeminiArray } from "../wires/gemini-generate/index.ts";
 import type { Attempt, ReadCall } from "./call.ts";
 
 const errorBodyLimit = 1024 * 1024;
@@ -44,6 +44,15 @@ export const replyContext = (read: ReadCall): ReplyContext => ({ request: read.r
 /** The client's stream encoder, in the form it asked for. */
 export const clientEncoder = (read: ReadCall): EventEncoder =>
   read.call.array ? encodeGeminiArray(replyContext(read)) : read.call.wire.encodeEvents(replyContext(read));
+
+/** Gemini's stream without `alt=sse` is one JSON array. */
+export const arrayType = "application/json; charset=UTF-8";
+
+/** The content type of a translated stream, in the form the client asked for. */
+export const streamType = (read: ReadCall): string => (read.call.array ? arrayType : read.call.wire.streamType);
+
+/** What keeps a silent stream alive, in that form (F9). */
+export const heartbeatOf = (read: ReadCall): string => (read.call.array ? arrayHeartbeat : read.call.wire.heartbeat);
 
 /** A failure after the 200, as the wire's own event and a clean end (F26). For streams whose bytes were passed: no encoder has followed them. */
 export const inBandError = (read: ReadCall, error: GatewayError): string => {

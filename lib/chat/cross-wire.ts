@@ -10,7 +10,7 @@ import { adapt, strictDrops, type Restorer } from "../wires/shared/adapt.ts";
 import { unfold } from "../wires/shared/fold.ts";
 import type { EventDecoder, EventEncoder } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
-import { byteStream, clientEncoder, eventStreamHeaders, isEventStream, replyContext, upstreamError } from "./answer.ts";
+import { byteStream, clientEncoder, eventStreamHeaders, heartbeatOf, isEventStream, replyContext, streamType, upstreamError } from "./answer.ts";
 
 export const translate = async (read: ReadCall, attempt: Attempt, meter: Meter, fetchMedia: MediaFetcher): Promise<Reply> => {
   const { target, upstream, signal } = attempt;
@@ -79,8 +79,6 @@ const encodeWhole = (read: ReadCall, meter: Meter, response: ChatResponse): Repl
   meter.finish(200);
   return { status: 200, headers: { "content-type": "application/json", ...costHeader }, body };
 };
-
-const streamType = (read: ReadCall): string => (read.call.array ? "application/json" : read.call.wire.streamType);
 
 /** A whole answer for a caller that asked for a stream, from a host that ignored the wish. */
 export const unfoldWhole = (read: ReadCall, attempt: Attempt, meter: Meter, body: Uint8Array): Reply =>
@@ -170,7 +168,7 @@ const translateStream = async (
   return {
     status: 200,
     headers: eventStreamHeaders(streamType(read)),
-    heartbeat: read.call.array ? "" : read.call.wire.heartbeat,
+    heartbeat: heartbeatOf(read),
     body: byteStream(frames(), async () => {
       await iterator.return?.();
       settle(new GatewayError("cancelled", "The caller has gone."));

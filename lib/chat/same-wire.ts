@@ -6,12 +6,17 @@ import { isObject, parseJson } from "../model/json.ts";
 import type { Headers, Reply } from "../model/call.ts";
 import type { Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
+import { arrayForm, asTheyAre } from "./array.ts";
 import { createFrameCutter } from "./frames.ts";
 import { createTap } from "./tap.ts";
-import { byteStream, eventStreamHeaders, inBandError, isEventStream, upstreamError } from "./answer.ts";
+import { arrayType, byteStream, eventStreamHeaders, heartbeatOf, inBandError, isEventStream, upstreamError } from "./answer.ts";
 
 /** What sealed state of another maker looks like anywhere in a body (`seal` in wires/shared). */
 const sealMark = Buffer.from("aGVkZGxl");
+
+/** Whether a body holds sealed state, which no provider could read. */
+export const holdsSealed = (body: Uint8Array): boolean =>
+  Buffer.from(body.buffer, body.byteOffset, body.length).includes(sealMark);
 
 /** Request fields that the host's dialect names otherwise or refuses: such a call is translated, not passed. */
 const dialectTouches = (dialect: Dialect, has: (name: string) => boolean): boolean =>
@@ -29,7 +34,7 @@ export const mayPass = (read: ReadCall, attempt: Attempt): boolean => {
   if (scan === undefined || attempt.upstream.id !== call.wire.id || attempt.moved) return false;
   if (attempt.target.dialect.bedrockAnthropic === true) return false;
   if (dialectTouches(attempt.target.dialect, (name) => scan.members.has(name))) return false;
-  return !Buffer.from(call.body.buffer, call.body.byteOffset, call.body.length).includes(sealMark);
+  return !holdsSealed(call.body);
 };
 
 /**
@@ -122,6 +127,8 @@ const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, respon
   const cutter = createFrameCutter();
   const tap = createTap(attempt.upstream, attempt.target);
   const hideUsage = asksForUsage(read, attempt);
+  const form = read.call.array ? arrayForm() : asTheyAre;
+  const shown = (frames: Uint8Array): Uint8Array | string => form.push(hideUsage ? withoutUsageFrame(frames) : frames);
   const first = await firstFrames(iterator, cutter, attempt);
   meter.first();
 
@@ -129,19 +136,19 @@ const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, respon
     let failure: GatewayError | undefined;
     try {
       tap.see(first);
-      yield hideUsage ? withoutUsageFrame(first) : first;
+      yield shown(first);
       for (;;) {
         const { done, value } = await iterator.next();
         if (done === true) break;
         const frames = cutter.push(value);
         if (frames === undefined) continue;
         tap.see(frames);
-        yield hideUsage ? withoutUsageFrame(frames) : frames;
+        yield shown(frames);
       }
       const tail = cutter.rest();
       if (tail.length > 0) {
         tap.see(tail);
-        yield tail;
+        yield form.push(tail);
       }
     } catch (thrown) {
       failure = toGatewayError(thrown);
@@ -152,7 +159,10 @@ const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, respon
         provider: attempt.provider.id,
       });
     settle(learnt, failure);
-    if (failure !== undefined && failure.code !== "cancelled") yield inBandError(read, failure);
+    if (failure?.code === "cancelled") return;
+    if (failure !== undefined) yield form.push(Buffer.from(inBandError(read, failure)));
+    const closing = form.close();
+    if (closing !== "") yield closing;
   }
 
   let settled = false;
@@ -170,8 +180,11 @@ const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, respon
 
   return {
     status: 200,
-    headers: { ...eventStreamHeaders(response.headers["content-type"]), ...passedHeaders(response.headers) },
-    heartbeat: read.call.wire.heartbeat,
+    headers: {
+      ...eventStreamHeaders(read.call.array ? arrayType : response.headers["content-type"]),
+      ...passedHeaders(response.headers),
+    },
+    heartbeat: heartbeatOf(read),
     body: byteStream(rest(), async () => {
       // The caller left: the upstream is let go, and what was made until then is metered in full (F30, F31).
       await iterator.return?.();

@@ -17,13 +17,40 @@ import { adapt } from "../wires/shared/adapt.ts";
 import { json, type Route, type RouteContext } from "./route.ts";
 
 /** What a wire's counting call takes of an encoded request, and where its answer tells the number. */
-const counters: Partial<Record<WireId, { body: (encoded: JsonObject, model: string) => JsonObject; read: (answer: JsonObject) => number | undefined }>> = {
+const counters: Partial<
+  Record<
+    WireId,
+    { body: (encoded: JsonObject, model: string) => JsonObject; read: (answer: JsonObject) => number | undefined }
+  >
+> = {
   "anthropic-messages": {
-    body: (encoded) => pick(encoded, ["model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control", "mcp_servers"]),
+    body: (encoded) =>
+      pick(encoded, [
+        "model",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "cache_control",
+        "mcp_servers",
+      ]),
     read: (answer) => asNumber(answer["input_tokens"]),
   },
   "openai-responses": {
-    body: (encoded) => pick(encoded, ["model", "input", "instructions", "tools", "tool_choice", "text", "reasoning", "truncation", "parallel_tool_calls"]),
+    body: (encoded) =>
+      pick(encoded, [
+        "model",
+        "input",
+        "instructions",
+        "tools",
+        "tool_choice",
+        "text",
+        "reasoning",
+        "truncation",
+        "parallel_tool_calls",
+      ]),
     read: (answer) => asNumber(answer["input_tokens"]),
   },
   "gemini-generate": {
@@ -66,15 +93,21 @@ const count = async (context: RouteContext, pathModel?: string): Promise<Reply> 
       ? wire.decodeRequest(body, { model, stream: false })
       : decodeCountTokens(body, { model, stream: false });
   try {
-    const reply = await firstThatAnswers(services.resolve(model), services.config.retry, services.clock, invocation.signal, async (route, number) => {
-      meter.attempt({ provider: route.provider, model: route.model, number });
-      const answer = await ask(context, route, body, request, pathModel !== undefined);
-      if (typeof answer === "object") return json(200, answer);
-      const tokens = answer ?? estimateInputTokens(request());
-      const reply = json(200, answers[wire.id]?.(tokens) ?? { input_tokens: tokens });
-      if (answer === undefined) reply.headers["heddle-estimated"] = "true";
-      return reply;
-    });
+    const reply = await firstThatAnswers(
+      services.resolve(model),
+      services.config.retry,
+      services.clock,
+      invocation.signal,
+      async (route, number) => {
+        meter.attempt({ provider: route.provider, model: route.model, number });
+        const answer = await ask(context, route, body, request, pathModel !== undefined);
+        if (typeof answer === "object") return json(200, answer);
+        const tokens = answer ?? estimateInputTokens(request());
+        const reply = json(200, answers[wire.id]?.(tokens) ?? { input_tokens: tokens });
+        if (answer === undefined) reply.headers["heddle-estimated"] = "true";
+        return reply;
+      },
+    );
     meter.finish(200);
     return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
   } catch (thrown) {
@@ -130,7 +163,9 @@ const ask = async (
     const answer = asObject(parseJson(Buffer.from(await readAll(response.body)).toString("utf8")));
     const tokens = answer === undefined ? undefined : counter.read(answer);
     if (answer === undefined || tokens === undefined)
-      throw new GatewayError("upstream_error", "The provider's answer to a token count is not its protocol.", { provider: provider.id });
+      throw new GatewayError("upstream_error", "The provider's answer to a token count is not its protocol.", {
+        provider: provider.id,
+      });
     return own ? answer : tokens;
   } catch (thrown) {
     const error = toGatewayError(thrown);
@@ -140,8 +175,18 @@ const ask = async (
 };
 
 export const countRoutes: readonly Route[] = [
-  { method: "POST", pattern: /^\/v1\/messages\/count_tokens$/, authenticated: true, handle: (context) => count(context) },
-  { method: "POST", pattern: /^\/v1\/responses\/input_tokens$/, authenticated: true, handle: (context) => count(context) },
+  {
+    method: "POST",
+    pattern: /^\/v1\/messages\/count_tokens$/,
+    authenticated: true,
+    handle: (context) => count(context),
+  },
+  {
+    method: "POST",
+    pattern: /^\/v1\/responses\/input_tokens$/,
+    authenticated: true,
+    handle: (context) => count(context),
+  },
   {
     method: "POST",
     pattern: /^\/v1(?:beta)?\/models\/(.+):countTokens$/,

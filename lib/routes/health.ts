@@ -8,7 +8,13 @@ export const healthRoutes: readonly Route[] = [
     pattern: /^\/health$/,
     authenticated: false,
     handle: ({ services }) =>
-      json(200, { status: "ok", service: "heddle", version: services.version, providers: services.registry.ids, store: "none" }),
+      json(200, {
+        status: "ok",
+        service: "heddle",
+        version: services.version,
+        providers: services.registry.ids,
+        store: "none",
+      }),
   },
   { method: "GET", pattern: /^\/health\/live$/, authenticated: false, handle: () => json(200, { status: "ok" }) },
   { method: "GET", pattern: /^\/health\/startup$/, authenticated: false, handle: () => json(200, { status: "ok" }) },

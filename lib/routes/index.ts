@@ -10,13 +10,22 @@ import { modelRoutes } from "./models.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
 
-export const allRoutes: readonly Route[] = [...chatRoutes, ...countRoutes, ...modelRoutes, ...serviceRoutes, ...healthRoutes];
+export { asksForArray } from "./chat.ts";
+
+export const allRoutes: readonly Route[] = [
+  ...chatRoutes,
+  ...countRoutes,
+  ...modelRoutes,
+  ...serviceRoutes,
+  ...healthRoutes,
+];
 
 const byPath: readonly [RegExp, ClientWireId][] = [
   [/^\/v1\/messages(?:\/|$)/, "anthropic-messages"],
   [/^\/v1\/chat\//, "openai-chat"],
   [/^\/v1\/(?:responses|conversations)(?:\/|$)/, "openai-responses"],
   [/^\/v1beta\//, "gemini-generate"],
+  [/^\/v1\/.+:(?:generateContent|streamGenerateContent|countTokens)$/, "gemini-generate"],
   [/^\/v1\/models\/.+:[A-Za-z]+$/, "gemini-generate"],
 ];
 

@@ -14,7 +14,10 @@ const list = async (context: RouteContext): Promise<Listed[]> => {
   const found = await registry.models(context.invocation.signal);
   const aliases = config.models.map((model): Listed => ({ id: model.name, provider: "heddle", ownedBy: "heddle" }));
   const listed = new Map<string, Listed>();
-  for (const model of [...aliases, ...found.map(({ provider, ...model }) => ({ ...model, provider, id: `${provider}/${model.id}` }))])
+  for (const model of [
+    ...aliases,
+    ...found.map(({ provider, ...model }) => ({ ...model, provider, id: `${provider}/${model.id}` })),
+  ])
     if (!listed.has(model.id)) listed.set(model.id, model);
   return [...listed.values()];
 };
@@ -55,7 +58,10 @@ const page = (models: Listed[], context: RouteContext, wire: ClientWireId): Json
     let from = after === null ? 0 : models.findIndex((model) => model.id === after) + 1;
     let to = Math.min(models.length, from + limit);
     if (before !== null) {
-      to = Math.max(0, models.findIndex((model) => model.id === before));
+      to = Math.max(
+        0,
+        models.findIndex((model) => model.id === before),
+      );
       from = Math.max(0, to - limit);
     }
     const data = models.slice(from, to);
@@ -84,10 +90,15 @@ const one = async (context: RouteContext): Promise<Reply> => {
   const found =
     models.find((model) => model.id === id) ?? models.find((model) => model.id.slice(model.id.indexOf("/") + 1) === id);
   if (found === undefined)
-    throw new GatewayError("model_not_found", `The model '${id.slice(0, 200)}' does not exist here.`, { param: "model" });
-  const shape = { "anthropic-messages": anthropic, "gemini-generate": gemini, "openai-chat": openAi, "openai-responses": openAi }[
-    context.wire.id
-  ];
+    throw new GatewayError("model_not_found", `The model '${id.slice(0, 200)}' does not exist here.`, {
+      param: "model",
+    });
+  const shape = {
+    "anthropic-messages": anthropic,
+    "gemini-generate": gemini,
+    "openai-chat": openAi,
+    "openai-responses": openAi,
+  }[context.wire.id];
   return json(200, shape(found));
 };
 

@@ -19,7 +19,14 @@ const serve = async (
 ): Promise<Reply> => {
   const { services, invocation, wire, keyName } = context;
   if (typeof model !== "string" || model === "") throw invalid("model", "expected the name of a model");
-  const meter = services.meter({ wire: wire.id, operation, model, stream: false, keyName, requestId: invocation.requestId });
+  const meter = services.meter({
+    wire: wire.id,
+    operation,
+    model,
+    stream: false,
+    keyName,
+    requestId: invocation.requestId,
+  });
   try {
     const reply = await firstThatAnswers(
       services.resolve(model),
@@ -52,13 +59,19 @@ const bodyService =
   (operation: string, service: "embeddings" | "images") =>
   (context: RouteContext): Promise<Reply> => {
     const body = parseBody(context.call.body);
-    return serve(context, operation, service, body["model"] ?? (service === "images" ? "gpt-image-1" : undefined), async (provider, model) => {
-      const call = provider.services[service];
-      if (call === undefined) throw missing();
-      const answer = await call({ ...body, model }, context.invocation.signal);
-      const reply = json(200, answer.body);
-      return answer.usage === undefined ? reply : { ...reply, usage: answer.usage };
-    });
+    return serve(
+      context,
+      operation,
+      service,
+      body["model"] ?? (service === "images" ? "gpt-image-1" : undefined),
+      async (provider, model) => {
+        const call = provider.services[service];
+        if (call === undefined) throw missing();
+        const answer = await call({ ...body, model }, context.invocation.signal);
+        const reply = json(200, answer.body);
+        return answer.usage === undefined ? reply : { ...reply, usage: answer.usage };
+      },
+    );
   };
 
 const speech = (context: RouteContext): Promise<Reply> => {
@@ -89,9 +102,24 @@ const transcribe =
   };
 
 export const serviceRoutes: readonly Route[] = [
-  { method: "POST", pattern: /^\/v1\/embeddings$/, authenticated: true, handle: bodyService("embeddings", "embeddings") },
-  { method: "POST", pattern: /^\/v1\/images\/generations$/, authenticated: true, handle: bodyService("images", "images") },
+  {
+    method: "POST",
+    pattern: /^\/v1\/embeddings$/,
+    authenticated: true,
+    handle: bodyService("embeddings", "embeddings"),
+  },
+  {
+    method: "POST",
+    pattern: /^\/v1\/images\/generations$/,
+    authenticated: true,
+    handle: bodyService("images", "images"),
+  },
   { method: "POST", pattern: /^\/v1\/audio\/speech$/, authenticated: true, handle: speech },
-  { method: "POST", pattern: /^\/v1\/audio\/transcriptions$/, authenticated: true, handle: transcribe("transcriptions") },
+  {
+    method: "POST",
+    pattern: /^\/v1\/audio\/transcriptions$/,
+    authenticated: true,
+    handle: transcribe("transcriptions"),
+  },
   { method: "POST", pattern: /^\/v1\/audio\/translations$/, authenticated: true, handle: transcribe("translations") },
 ];
