@@ -154,6 +154,10 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   };
   if (path !== undefined) config.source = path;
 
+  const hostPlace =
+    env["HEDDLE_HOST"] === undefined
+      ? { path: ["server", "host"] }
+      : { file: "environment", path: [given("HEDDLE_HOST")] };
   const short = new Set(
     Object.entries(file.models ?? {}).flatMap(([name, model]) => (typeof model === "string" ? [name] : [])),
   );
@@ -161,7 +165,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     ...addressProblems(env, given),
     ...providerProblems(config.providers),
     ...modelProblems(config.models, config.providers, short),
-    ...authProblems(config.auth, config.server.host),
+    ...authProblems(config.auth, { value: config.server.host, place: hostPlace }),
     ...corsProblems(config.cors),
   );
   if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);
