@@ -1,12 +1,13 @@
 // One model call, left to right: read, route, try, answer. Retry and fallback end with the first upstream event.
 import type { Headers, Reply } from "./model/call.ts";
 import { GatewayError, toGatewayError } from "./model/error.ts";
-import type { MediaFetcher } from "./http/media.ts";
+import type { MediaFetcher } from "./http/media-fetch.ts";
 import type { Provider } from "./providers/provider.ts";
 import { redactError } from "./providers/redact.ts";
 import type { Breaker } from "./routing/breaker.ts";
 import { type Clock, firstThatAnswers, type RetryPolicy } from "./routing/retry.ts";
 import type { RouteTarget } from "./routing/resolve.ts";
+import type { Trace } from "./telemetry/trace.ts";
 import type { Wire } from "./wires/wire.ts";
 import type { WireId } from "./model/wire-id.ts";
 import type { Attempt, ChatCall, ReadCall } from "./chat/call.ts";
@@ -28,11 +29,11 @@ export type ChatServices = {
   outputLimit: (provider: Provider, model: string) => number | undefined;
 };
 
-/** Client headers that reach a provider. Betas are filtered by the provider's own allow list (F21). */
-const forwarded = ["anthropic-beta", "anthropic-version", "openai-beta", "idempotency-key", "traceparent", "tracestate"];
+/** Client headers that reach a provider; its trace goes on from ours. Betas are filtered by the provider's own allow list (F21). */
+const forwarded = ["anthropic-beta", "anthropic-version", "openai-beta", "idempotency-key"];
 
-export const forwardedHeaders = (headers: Headers, provider: Provider): Headers => {
-  const passed: Headers = {};
+export const forwardedHeaders = (headers: Headers, provider: Provider, trace: Trace): Headers => {
+  const passed: Headers = { ...trace.headers };
   for (const name of forwarded) {
     const value = headers[name];
     if (value !== undefined) passed[name] = value;
@@ -83,7 +84,7 @@ export const createChat =
           number,
           moved: maker !== firstMaker,
           signal: leaving.signal,
-          headers: forwardedHeaders(call.headers, provider),
+          headers: forwardedHeaders(call.headers, provider, call.trace),
           upstream: services.wire(upstreamWire(provider, route.model, wire.id)),
           target: {
             provider: provider.id,

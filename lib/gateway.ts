@@ -7,7 +7,7 @@ import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
 import { createAuthenticator } from "./auth/static-keys.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
-import { createMediaFetcher } from "./http/media.ts";
+import { createMediaFetcher } from "./http/media-fetch.ts";
 import type { Transport } from "./http/transport.ts";
 import { createRegistry, type Registry } from "./providers/registry.ts";
 import { outputLimit } from "./providers/model-limits.ts";
@@ -73,7 +73,7 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     provider: registry.get,
     wire: (id) => wires[id],
     meter,
-    fetchMedia: createMediaFetcher(platform.transport),
+    fetchMedia: createMediaFetcher(),
     breaker: createBreaker(clock.now),
     retry: config.retry,
     clock,
@@ -103,9 +103,13 @@ const findRoute = (call: Call): { route: Route; params: string[] } => {
     others.push(route.method);
   }
   if (others.length > 0)
-    throw new GatewayError("method_not_allowed", `${call.method} is not allowed here; use ${[...new Set(others)].join(", ")}.`, {
-      headers: { allow: [...new Set(others)].join(", ") },
-    });
+    throw new GatewayError(
+      "method_not_allowed",
+      `${call.method} is not allowed here; use ${[...new Set(others)].join(", ")}.`,
+      {
+        headers: { allow: [...new Set(others)].join(", ") },
+      },
+    );
   throw new GatewayError("not_found", `There is no route ${call.method.slice(0, 20)} ${call.path.slice(0, 200)}.`);
 };
 
@@ -147,7 +151,8 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
 
   const refuse = (call: Call, invocation: Invocation, thrown: unknown): Reply => {
     const error = toGatewayError(thrown);
-    if (error.code === "internal") platform.log.error("internal error", { requestId: invocation.requestId, cause: error.cause ?? error });
+    if (error.code === "internal")
+      platform.log.error("internal error", { requestId: invocation.requestId, cause: error.cause ?? error });
     const wire = wireOf(call);
     const native = error.details.native;
     const encoded = wire.encodeError(error, invocation.requestId);

@@ -1,6 +1,7 @@
 // Translation: the client's wire is decoded, adapted to the target, encoded on the provider's wire, and the answer comes back the same way.
 import { readAll, type TransportResponse } from "../http/transport.ts";
-import { inlineMedia, type MediaFetcher } from "../http/media.ts";
+import { inlineMedia } from "../http/media.ts";
+import type { MediaFetcher } from "../http/media-fetch.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import { parseJson } from "../model/json.ts";
 import type { Reply } from "../model/call.ts";
