@@ -54,19 +54,33 @@ const upstreamWire = (provider: Provider, model: string, client: WireId): WireId
   return spoken.includes(client) ? client : first;
 };
 
+/** A body that can't be read ends the call before it is known: that has its record too. */
+const readOrRecord = (call: ChatCall, meterFor: (model: string, stream: boolean) => Meter): ReadCall => {
+  try {
+    return readCall(call);
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    meterFor(call.path.model ?? "", call.path.stream ?? false).finish(error.status, error);
+    throw error;
+  }
+};
+
 export const createChat =
   (services: ChatServices) =>
   async (call: ChatCall): Promise<Reply> => {
     const { invocation, wire } = call;
-    const read: ReadCall = readCall(call);
-    const meter = services.meter({
-      requestId: invocation.requestId,
-      wire: wire.id,
-      operation: "generate",
-      model: read.model,
-      stream: read.stream,
-      keyName: call.keyName,
-    });
+    const meterFor = (model: string, stream: boolean): Meter =>
+      services.meter({
+        requestId: invocation.requestId,
+        wire: wire.id,
+        operation: "generate",
+        model,
+        stream,
+        keyName: call.keyName,
+        traceId: call.trace.traceId,
+      });
+    const read = readOrRecord(call, meterFor);
+    const meter = meterFor(read.model, read.stream);
     const leaving = new AbortController();
     const leave = (): void => leaving.abort();
     if (invocation.signal.aborted) leave();
@@ -75,38 +89,44 @@ export const createChat =
     let firstMaker: string | undefined;
     try {
       const targets = services.breaker.order(services.resolve(read.model));
-      const reply = await firstThatAnswers(targets, services.retry, services.clock, leaving.signal, async (route, number) => {
-        const provider = await services.provider(route.provider);
-        const maker = provider.makerOf?.(route.model) ?? provider.maker;
-        firstMaker ??= maker;
-        const attempt: Attempt = {
-          provider,
-          number,
-          moved: maker !== firstMaker,
-          signal: leaving.signal,
-          headers: forwardedHeaders(call.headers, provider, call.trace),
-          upstream: services.wire(upstreamWire(provider, route.model, wire.id)),
-          target: {
-            provider: provider.id,
-            maker,
-            model: route.model,
-            dialect: provider.dialect(route.model),
-            ...limitOf(route.maxOutputTokens ?? services.outputLimit(provider, route.model)),
-          },
-        };
-        meter.attempt({ provider: provider.id, model: route.model, number });
-        try {
-          const answer = mayPass(read, attempt)
-            ? await passThrough(read, attempt, meter)
-            : await translate(read, attempt, meter, services.fetchMedia);
-          services.breaker.succeeded(route);
-          return answer;
-        } catch (thrown) {
-          const error = redactError(toGatewayError(thrown), provider.secrets());
-          services.breaker.failed(route, error);
-          throw error;
-        }
-      });
+      const reply = await firstThatAnswers(
+        targets,
+        services.retry,
+        services.clock,
+        leaving.signal,
+        async (route, number) => {
+          const provider = await services.provider(route.provider);
+          const maker = provider.makerOf?.(route.model) ?? provider.maker;
+          firstMaker ??= maker;
+          const attempt: Attempt = {
+            provider,
+            number,
+            moved: maker !== firstMaker,
+            signal: leaving.signal,
+            headers: forwardedHeaders(call.headers, provider, call.trace),
+            upstream: services.wire(upstreamWire(provider, route.model, wire.id)),
+            target: {
+              provider: provider.id,
+              maker,
+              model: route.model,
+              dialect: provider.dialect(route.model),
+              ...limitOf(route.maxOutputTokens ?? services.outputLimit(provider, route.model)),
+            },
+          };
+          meter.attempt({ provider: provider.id, model: route.model, number });
+          try {
+            const answer = mayPass(read, attempt)
+              ? await passThrough(read, attempt, meter)
+              : await translate(read, attempt, meter, services.fetchMedia);
+            services.breaker.succeeded(route);
+            return answer;
+          } catch (thrown) {
+            const error = redactError(toGatewayError(thrown), provider.secrets());
+            services.breaker.failed(route, error);
+            throw error;
+          }
+        },
+      );
       return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
     } catch (thrown) {
       const error = outwards(toGatewayError(thrown));

@@ -19,6 +19,7 @@ import type { Route } from "./routes/route.ts";
 import { createCostOf } from "./telemetry/cost.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { type Trace, traceOf } from "./telemetry/trace.ts";
 import { wrapStreamError } from "./wires/gemini-generate/index.ts";
 import { wires } from "./wires/index.ts";
 
@@ -55,19 +56,22 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     providers: new Set(registry.ids),
     claim: registry.claim,
   });
-  const metrics = createMetrics();
+  const metrics = createMetrics({ models: config.providers.flatMap((provider) => provider.models) });
   const costOf = createCostOf(config.prices);
   const cost = (provider: string, model: string, usage: Usage): number | undefined =>
     costOf(registry.kindOf(provider), provider, model, usage);
-  const meter = (start: MeterStart): Meter =>
-    createMeter(start, {
+  const meter = (start: MeterStart): Meter => {
+    const streamOver = start.stream ? metrics.streamStarted(start.wire) : undefined;
+    return createMeter(start, {
       now: clock.now,
       cost,
       write: (record) => {
+        streamOver?.();
         metrics.record(record);
         platform.log.call(record);
       },
     });
+  };
   const chat = createChat({
     resolve,
     provider: registry.get,
@@ -134,17 +138,30 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
   const services = createServices(platform, config);
   const authenticate = createAuthenticator(config.auth);
 
+  /** The name of the caller's key. A refusal has a record, as every call has. */
+  const callerOf = (call: Call, { requestId }: Invocation, { traceId }: Trace): string => {
+    try {
+      return authenticate(call).name;
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      const start = { requestId, traceId, wire: wireOf(call).id, operation: "authenticate", model: "", stream: false };
+      services.meter({ ...start, keyName: "none" }).finish(error.status, error);
+      throw error;
+    }
+  };
+
   const answer = (call: Call, invocation: Invocation): Promise<Reply> | Reply => {
     checkBody(call);
     const { route, params } = findRoute(call);
-    const caller = route.authenticated ? authenticate(call) : { name: "none" };
+    const trace = traceOf(call.headers);
     return route.handle({
       call,
       invocation,
       params,
       query: () => new URLSearchParams(call.query),
       wire: wireOf(call),
-      keyName: caller.name,
+      keyName: route.authenticated ? callerOf(call, invocation, trace) : "none",
+      trace,
       services,
     });
   };

@@ -12,6 +12,7 @@ export type MeterStart = {
   model: string;
   stream: boolean;
   keyName: string;
+  traceId: string;
 };
 
 /** Gathers what one call's record says. */
@@ -90,6 +91,7 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
         attempts,
         disconnected: error?.code === "cancelled",
         keyName: start.keyName,
+        traceId: start.traceId,
       };
       if (error !== undefined) record.errorCode = error.code;
       if (firstMs !== undefined) record.ttftMs = firstMs;

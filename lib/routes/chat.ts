@@ -13,6 +13,7 @@ const generate = (context: RouteContext, path: RequestContext, array: boolean): 
     array,
     strict: context.call.headers["heddle-strict"] === "true",
     keyName: context.keyName,
+    trace: context.trace,
     invocation: context.invocation,
   });
 

@@ -87,6 +87,7 @@ const count = async (context: RouteContext, pathModel?: string): Promise<Reply> 
     model,
     stream: false,
     keyName: context.keyName,
+    traceId: context.trace.traceId,
   });
   const request = (): ChatRequest =>
     pathModel === undefined
@@ -151,7 +152,7 @@ const ask = async (
         operation: "count-tokens",
         model: route.model,
         stream: false,
-        headers: forwardedHeaders(context.call.headers, provider),
+        headers: forwardedHeaders(context.call.headers, provider, context.trace),
         body: JSON.stringify(sent),
       },
       signal,

@@ -17,7 +17,7 @@ const serve = async (
   model: unknown,
   run: (provider: Provider, model: string, meter: Meter) => Promise<Reply & { usage?: Usage }>,
 ): Promise<Reply> => {
-  const { services, invocation, wire, keyName } = context;
+  const { services, invocation, wire, keyName, trace } = context;
   if (typeof model !== "string" || model === "") throw invalid("model", "expected the name of a model");
   const meter = services.meter({
     wire: wire.id,
@@ -25,6 +25,7 @@ const serve = async (
     model,
     stream: false,
     keyName,
+    traceId: trace.traceId,
     requestId: invocation.requestId,
   });
   try {

@@ -81,6 +81,6 @@ test("every configuration in the documentation is accepted", async () => {
       () => undefined,
       (error: unknown) => String(error),
     );
-    expect(problem, name).toBeUndefined();
+    expect({ name, problem }).toEqual({ name, problem: undefined });
   }
 });
