@@ -68,10 +68,24 @@ const decode = (wire: Wire, record: Recorded): ChatResponse =>
     : wire.decodeResponse(JSON.parse(Buffer.from(bodyOf(record)).toString("utf8")) as Json, targetOf(record, wire.id));
 
 /** Exchanges that are malformed, or that no client of the wire could read: the reason, by id. */
-const explained: Record<string, string> = {};
+const explained: Record<string, string> = {
+  d07b51b1efb4: "two answers in one stream",
+  c89a76bb4330: "two answers in one stream",
+  f2fb6ef2e8d7: "two answers in one stream",
+  "735157d3e68d": "an error under 200: the wire's error is the answer",
+  "62cbb25fcc07": "ends in an error event: the wire's error is the answer",
+  eb9b3ecd6b16: "holds what is not JSON",
+  cb5d3866f94a: "its event names are made up; the SDK's own helper throws on them, from OpenAI too",
+  "8e3fe27266d4": "two items of one id; the SDK's own helper throws on them, from xAI too",
+};
+/** Kept by their recorder as lines of JSON, not as the bytes of an AWS event stream. */
+const notAsSent = (record: Recorded): boolean =>
+  record.protocol === "bedrock-converse" && (record.resp_text ?? "").startsWith("{") && isStream(record);
 
-const differences = (expected: Summary, got: Summary): string[] => {
+/** `hosted`: what the provider ran itself (code, searches) stands before the text, where the client's wire has no form for it. */
+const differences = (expected: Summary, got: Summary, hosted: boolean): string[] => {
   const wrong: string[] = [];
+  if (hosted && got.text.endsWith(expected.text)) got.text = expected.text;
   if (got.text !== expected.text && !(expected.refusal && got.text.endsWith(expected.text)) && !expected.refusal)
     wrong.push(`text: ${JSON.stringify(got.text.slice(0, 80))} for ${JSON.stringify(expected.text.slice(0, 80))}`);
   if (
@@ -92,6 +106,7 @@ const differences = (expected: Summary, got: Summary): string[] => {
 
 const finished = recordings()
   .filter((record) => wireOfProtocol[record.protocol] !== undefined && record.status === 200)
+  .filter((record) => !notAsSent(record))
   .filter((record) => !["queued", "in_progress"].some((status) => record.features.includes(`status:${status}`)));
 
 describe.skipIf(!haveRecordings)("recorded traffic across wires", () => {
@@ -123,6 +138,7 @@ describe.skipIf(!haveRecordings)("recorded traffic across wires", () => {
         }
         const events = isStream(record) ? decodeStream(wires[id], record) : unfold(response);
         const expected = neutralSummary(response);
+        const hosted = response.parts.some((part) => part.type === "opaque");
         for (const client of clientWireIds) {
           for (const stream of [true, false]) {
             const wire = clientWires[client];
@@ -133,7 +149,7 @@ describe.skipIf(!haveRecordings)("recorded traffic across wires", () => {
                 ? encoder.push(events) + encoder.end()
                 : JSON.stringify(wire.encodeResponse(response, context(false)));
               const got = await readWithSdk[client as ClientWireId](body, stream);
-              wrong = differences(expected, got);
+              wrong = differences(expected, got, hosted);
             } catch (error) {
               wrong = [String(error)];
             }

@@ -17,7 +17,8 @@ export type Summary = {
 
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text === "" ? "{}" : text);
+    // No arguments are an empty object, however a model writes that down (F2).
+    return (JSON.parse(text === "" ? "{}" : text) as unknown) ?? {};
   } catch {
     return `not JSON: ${text}`;
   }
@@ -36,7 +37,7 @@ export const neutralSummary = (response: ChatResponse): Summary => ({
   text: response.parts.map((part) => (part.type === "text" ? part.text : "")).join(""),
   refusal: response.parts.some((part) => part.type === "refusal"),
   calls: response.parts.flatMap((part) =>
-    part.type === "tool-call" && part.custom !== true ? [{ name: part.name, arguments: parse(part.arguments) }] : [],
+    part.type !== "tool-call" ? [] : [{ name: part.name, arguments: part.custom === true ? { input: part.arguments } : parse(part.arguments) }],
   ),
   stop: neutralStops[response.reason] ?? "end",
   input: response.usage?.input ?? 0,
@@ -50,13 +51,15 @@ const fetchOf =
 
 const chatStops: Record<string, string> = { length: "length", tool_calls: "tool", function_call: "tool", content_filter: "filter" };
 
-export const chatSummary = (completion: OpenAI.Chat.Completions.ChatCompletion): Summary => {
+const chatSummary = (completion: OpenAI.Chat.Completions.ChatCompletion): Summary => {
   const choice = completion.choices[0];
   return {
     text: choice?.message.content ?? "",
     refusal: typeof choice?.message.refusal === "string",
     calls: (choice?.message.tool_calls ?? []).flatMap((call) =>
-      call.type === "function" ? [{ name: call.function.name, arguments: parse(call.function.arguments) }] : [],
+      call.type === "function"
+        ? [{ name: call.function.name, arguments: parse(call.function.arguments) }]
+        : [{ name: call.custom.name, arguments: { input: call.custom.input } }],
     ),
     stop: chatStops[choice?.finish_reason ?? "stop"] ?? "end",
     input: completion.usage?.prompt_tokens ?? 0,
@@ -64,11 +67,14 @@ export const chatSummary = (completion: OpenAI.Chat.Completions.ChatCompletion):
   };
 };
 
-export const responsesSummary = (response: OpenAI.Responses.Response): Summary => {
+const responsesSummary = (response: OpenAI.Responses.Response): Summary => {
   const calls = response.output.flatMap((item) =>
-    item.type === "function_call" ? [{ name: item.name, arguments: parse(item.arguments) }] : [],
+    item.type === "function_call"
+      ? [{ name: item.name, arguments: parse(item.arguments) }]
+      : item.type === "custom_tool_call"
+        ? [{ name: item.name, arguments: { input: item.input } }]
+        : [],
   );
-  const custom = response.output.some((item) => item.type === "custom_tool_call");
   const parts = response.output.flatMap((item) => (item.type === "message" ? item.content : []));
   return {
     text: parts.map((part) => (part.type === "output_text" ? part.text : "")).join(""),
@@ -81,7 +87,7 @@ export const responsesSummary = (response: OpenAI.Responses.Response): Summary =
           : "length"
         : response.status === "failed"
           ? "malformed"
-          : calls.length > 0 || custom
+          : calls.length > 0
             ? "tool"
             : "end",
     input: response.usage?.input_tokens ?? 0,
@@ -89,7 +95,7 @@ export const responsesSummary = (response: OpenAI.Responses.Response): Summary =
   };
 };
 
-export const messagesSummary = (message: Anthropic.Message): Summary => ({
+const messagesSummary = (message: Anthropic.Message): Summary => ({
   text: message.content.map((block) => (block.type === "text" ? block.text : "")).join(""),
   refusal: false,
   calls: message.content.flatMap((block) => (block.type === "tool_use" ? [{ name: block.name, arguments: block.input }] : [])),
@@ -109,14 +115,17 @@ const geminiStops: Record<string, string> = {
   PROHIBITED_CONTENT: "filter",
   SPII: "filter",
   IMAGE_SAFETY: "filter",
+  MODEL_ARMOR: "filter",
   MALFORMED_FUNCTION_CALL: "malformed",
   UNEXPECTED_TOOL_CALL: "malformed",
 };
 
-export const geminiSummary = (chunks: readonly GenerateContentResponse[]): Summary => {
+const geminiSummary = (chunks: readonly GenerateContentResponse[]): Summary => {
   const parts = chunks.flatMap((chunk) => chunk.candidates?.[0]?.content?.parts ?? []);
+  // A server that Gemini calls answers in place: such calls are not the client's.
+  const answered = new Set(parts.map((part) => part.functionResponse?.name));
   const calls = parts.flatMap((part) =>
-    part.functionCall === undefined ? [] : [{ name: part.functionCall.name ?? "", arguments: part.functionCall.args ?? {} }],
+    part.functionCall === undefined || answered.has(part.functionCall.name) ? [] : [{ name: part.functionCall.name ?? "", arguments: part.functionCall.args ?? {} }],
   );
   const finish = chunks.findLast((chunk) => chunk.candidates?.[0]?.finishReason !== undefined)?.candidates?.[0]?.finishReason as
     | string
