@@ -20,11 +20,14 @@ export const upstreamError = async (response: TransportResponse, attempt: Attemp
   return attempt.upstream.decodeError(response.status, response.headers, text, attempt.target);
 };
 
+/** Whether a streamed call was answered with a stream. Some hosts leave the type out, or call it plain text. */
 export const isEventStream = (response: TransportResponse): boolean =>
-  /text\/event-stream|vnd\.amazon\.eventstream|application\/stream\+json/.test(response.headers["content-type"] ?? "");
+  /event-?stream|stream\+json|^text\/plain|^application\/octet-stream/i.test(
+    response.headers["content-type"] || "text/event-stream",
+  );
 
 export const eventStreamHeaders = (contentType?: string): Headers => ({
-  "content-type": contentType ?? "text/event-stream; charset=utf-8",
+  "content-type": contentType || "text/event-stream; charset=utf-8",
   "cache-control": "no-cache",
   // Reverse proxies (nginx above all) must not gather the stream.
   "x-accel-buffering": "no",
