@@ -63,11 +63,11 @@ const nativeMaker: Record<ClientWireId, string> = {
   "openai-responses": "openai",
   "gemini-generate": "google",
 };
-/** A client gives back what it got, whatever it is: to it, all state is of one maker. */
-const clientTarget = (client: ClientWireId, model: string): Target => ({
+/** A client gives back what it got, whatever it is: to it, all state is of one maker, and every model can do everything. */
+const clientTarget = (client: ClientWireId): Target => ({
   provider: "client",
   maker: nativeMaker[client],
-  model,
+  model: "claude-opus-4-7",
   dialect: client === "openai-chat" ? { replayReasoning: "reasoning_content", reasoningEffort: "openrouter" } : {},
 });
 
@@ -141,13 +141,13 @@ export const startExchange = async (
       upstream.requests.length = 0;
       const request: ChatRequest = { ...nothing, maxOutputTokens: 4_096, ...given };
       const lens = clientWires[client];
-      const target = clientTarget(client, request.model);
+      const target = clientTarget(client);
       const raw = rawWires[client];
       const { body } = lens.encodeRequest(request, target);
       const reply = await fetch(gateway.url + raw.path(request.model, request.stream), {
         method: "POST",
         headers: { "content-type": "application/json", ...raw.headers, ...more.headers },
-        body: JSON.stringify({ ...body, ...more.body }),
+        body: JSON.stringify({ ...body, ...("model" in body ? { model: request.model } : {}), ...more.body }),
       });
       const text = await reply.text();
       const got = { status: reply.status, headers: reply.headers, text };
@@ -163,4 +163,3 @@ export const startExchange = async (
     },
   };
 };
-
