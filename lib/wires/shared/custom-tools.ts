@@ -53,9 +53,12 @@ const createInputReader = (): { push: (piece: string) => string; end: () => stri
   let closed = false;
   let given = "";
 
-  /** The end of the escape that begins at `from`; undefined where it is not whole yet. */
-  const escapeEnd = (from: number): number | undefined => {
-    const size = whole[from + 1] !== "u" ? 2 : highSurrogate.test(whole.slice(from, from + 4)) ? 12 : 6;
+  /** The end of the character that begins at `from`, both halves of a pair; undefined where it is not whole yet. */
+  const characterEnd = (from: number): number | undefined => {
+    let size = 1;
+    if (whole[from] === "\\")
+      size = whole[from + 1] !== "u" ? 2 : highSurrogate.test(whole.slice(from, from + 4)) ? 12 : 6;
+    else if ((whole.charCodeAt(from) & 0xfc00) === 0xd800) size = 2;
     return from + size > whole.length ? undefined : from + size;
   };
 
@@ -70,7 +73,7 @@ const createInputReader = (): { push: (piece: string) => string; end: () => stri
           closed = true;
           break;
         }
-        const next = whole[end] === "\\" ? escapeEnd(end) : end + 1;
+        const next = characterEnd(end);
         if (next === undefined) break;
         end = next;
       }
