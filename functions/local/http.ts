@@ -1,9 +1,11 @@
 // node:http to the gateway and back: the adapter of the long-lived server.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Call, Headers, Invocation, Reply } from "../../lib/model/call.ts";
 import type { ServerConfig } from "../../lib/config-types.ts";
 import { GatewayError } from "../../lib/model/error.ts";
 import { writeBody } from "../../lib/http/write.ts";
+import { readBody } from "./body.ts";
 
 /** `failure`: why the call could not be read whole; the gateway answers it in the caller's own envelope. */
 export type Handler = (call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>;
@@ -20,44 +22,6 @@ const headersOf = (request: IncomingMessage): Headers => {
   return headers;
 };
 
-/** The body, or the error that reading it ended with. */
-const readBody = (request: IncomingMessage, server: ServerConfig): Promise<Uint8Array> =>
-  new Promise((resolve, reject) => {
-    const declared = Number(request.headers["content-length"] ?? 0);
-    const tooLarge = (): GatewayError =>
-      new GatewayError("request_too_large", `The request body is over ${server.maxBodyBytes} bytes.`);
-    if (declared > server.maxBodyBytes) {
-      reject(tooLarge());
-      return;
-    }
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    const timer = setTimeout(
-      () => reject(new GatewayError("request_timeout", "The request body did not arrive in time.")),
-      server.bodyTimeoutMs,
-    );
-    request.on("data", (chunk: Uint8Array) => {
-      size += chunk.length;
-      if (size > server.maxBodyBytes) {
-        chunks.length = 0;
-        reject(tooLarge());
-      } else chunks.push(chunk);
-    });
-    request.on("end", () => {
-      clearTimeout(timer);
-      const only = chunks[0];
-      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
-    });
-    request.on("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    request.on("close", () => {
-      clearTimeout(timer);
-      if (!request.complete) reject(new GatewayError("cancelled", "The caller has gone."));
-    });
-  });
-
 const noBody = new Uint8Array(0);
 let counter = 0;
 const prefix = Math.random().toString(36).slice(2, 10);
@@ -68,6 +32,9 @@ const newRequestId = (): string => {
   return `req_${prefix}${Date.now().toString(36)}${counter.toString(36)}`;
 };
 
+/** How often Node looks for callers that are too slow with their headers. */
+const checkMs = (config: ServerConfig): number => Math.min(5_000, Math.max(10, config.headersTimeoutMs / 2));
+
 export type HttpServer = {
   server: Server;
   /** Refuses new work, lets running streams end for `drainMs`, then cuts them. */
@@ -76,28 +43,71 @@ export type HttpServer = {
 
 export const createHttpServer = (handler: Handler, config: ServerConfig): HttpServer => {
   const pending = new Set<Promise<unknown>>();
+  /** The answers each connection still owes: a pipelined one is told nothing by Node when its connection closes. */
+  const owed = new WeakMap<Socket, Map<ServerResponse, AbortController>>();
   let draining = false;
 
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const onConnection = (socket: Socket): void => {
+    const open = new Map<ServerResponse, AbortController>();
+    owed.set(socket, open);
+    socket.once("close", () => {
+      for (const [response, leaving] of open) {
+        leaving.abort();
+        if (response.closed) continue;
+        response.destroy();
+        // Without a socket of its own it never closes by itself.
+        response.emit("close");
+      }
+      open.clear();
+    });
+  };
+
+  const callOf = (request: IncomingMessage): Call => {
     const url = request.url ?? "/";
     const mark = url.indexOf("?");
-    const headers = headersOf(request);
-    const given = headers["x-request-id"];
-    const requestId = given !== undefined && requestIdPattern.test(given) ? given : newRequestId();
-    // The caller's leaving reaches the upstream at every phase (F30): while it connects, waits, and streams.
-    const leaving = new AbortController();
-    response.on("close", () => {
-      if (!response.writableFinished) leaving.abort();
-    });
-    const call: Call = {
+    return {
       method: request.method ?? "GET",
       path: mark < 0 ? url : url.slice(0, mark),
       query: mark < 0 ? "" : url.slice(mark + 1),
-      headers,
+      headers: headersOf(request),
       body: noBody,
     };
+  };
+
+  const send = async (request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> => {
+    const { body, headers, status } = reply;
+    const whole = typeof body === "string" || body instanceof Uint8Array;
+    if (response.destroyed) {
+      if (!whole) await body[Symbol.asyncIterator]().return?.();
+      return;
+    }
+    const out: Record<string, string | number> = headers;
+    if (whole && status !== 204)
+      out["content-length"] = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    if (draining) out["connection"] = "close";
+    response.writeHead(status, out);
+    if (request.method === "HEAD") {
+      if (!whole) await body[Symbol.asyncIterator]().return?.();
+      response.end();
+      return;
+    }
+    await writeBody(body, response, { heartbeat: reply.heartbeat ?? "", heartbeatMs: config.heartbeatMs });
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const call = callOf(request);
+    const given = call.headers["x-request-id"];
+    // The caller's leaving reaches the upstream at every phase (F30): while it connects, waits, and streams.
+    const leaving = new AbortController();
+    const open = owed.get(request.socket);
+    open?.set(response, leaving);
+    response.once("close", () => {
+      open?.delete(response);
+      if (!response.writableFinished) leaving.abort();
+      if (draining) server.closeIdleConnections();
+    });
     const invocation: Invocation = {
-      requestId,
+      requestId: given !== undefined && requestIdPattern.test(given) ? given : newRequestId(),
       signal: leaving.signal,
       deadline: Number.POSITIVE_INFINITY,
       waitUntil: (work) => {
@@ -105,37 +115,26 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
         void work.finally(() => pending.delete(work));
       },
     };
-    let bodyFailure: unknown;
+    let failure: unknown;
     if (call.method !== "GET" && call.method !== "HEAD") {
       try {
         call.body = await readBody(request, config);
       } catch (error) {
-        bodyFailure = error;
+        failure = error;
       }
     }
-    const reply = await handler(call, invocation, bodyFailure);
-    if (response.destroyed) {
-      if (typeof reply.body !== "string" && !(reply.body instanceof Uint8Array))
-        await reply.body[Symbol.asyncIterator]().return?.();
-      return;
-    }
-    const out: Record<string, string | number> = reply.headers;
-    if (typeof reply.body === "string" || reply.body instanceof Uint8Array) {
-      out["content-length"] = typeof reply.body === "string" ? Buffer.byteLength(reply.body) : reply.body.length;
-    }
-    if (draining || bodyFailure !== undefined) out["connection"] = "close";
-    response.writeHead(reply.status, out);
-    if (request.method === "HEAD") {
-      response.end();
-      return;
-    }
-    await writeBody(reply.body, response, { heartbeat: reply.heartbeat ?? "", heartbeatMs: config.heartbeatMs });
+    const reply = await handler(call, invocation, failure);
+    // A body that is still on its way would be taken for the next request; one that is too large is read to its end.
+    if (failure instanceof GatewayError && failure.code === "request_timeout") reply.headers["connection"] = "close";
+    await send(request, response, reply);
   };
 
   const server = createServer(
     {
       headersTimeout: config.headersTimeoutMs,
-      requestTimeout: 0,
+      // The body has its own clock, which answers; this one cuts those who go on sending what is not wanted.
+      requestTimeout: config.headersTimeoutMs + 2 * config.bodyTimeoutMs,
+      connectionsCheckingInterval: checkMs(config),
       keepAliveTimeout: 75_000,
       noDelay: true,
       maxHeaderSize: 64 * 1024,
@@ -148,6 +147,7 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
       });
     },
   );
+  server.on("connection", onConnection);
 
   return {
     server,

@@ -9,7 +9,15 @@ import type { Attempt, Meter, ReadCall } from "./call.ts";
 import { arrayForm, asTheyAre } from "./array.ts";
 import { createFrameCutter } from "./frames.ts";
 import { createTap } from "./tap.ts";
-import { arrayType, byteStream, eventStreamHeaders, heartbeatOf, inBandError, isEventStream, upstreamError } from "./answer.ts";
+import {
+  arrayType,
+  byteStream,
+  eventStreamHeaders,
+  heartbeatOf,
+  inBandError,
+  isEventStream,
+  upstreamError,
+} from "./answer.ts";
 
 /** What sealed state of another maker looks like anywhere in a body (`seal` in wires/shared). */
 const sealMark = Buffer.from("aGVkZGxl");
@@ -57,7 +65,11 @@ export const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
     const open = scan.text.indexOf("{") + 1;
     edits.push({ start: open, end: open, text: '"stream_options":{"include_usage":true},' });
   }
-  if (model !== undefined && call.path.model === undefined && memberText(scan, "model") !== JSON.stringify(attempt.target.model))
+  if (
+    model !== undefined &&
+    call.path.model === undefined &&
+    memberText(scan, "model") !== JSON.stringify(attempt.target.model)
+  )
     edits.push({ start: model.start, end: model.end, text: JSON.stringify(attempt.target.model) });
   return splice(call.body, edits);
 };
@@ -87,13 +99,20 @@ export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter
     attempt.signal,
   );
   if (response.status >= 400) throw await upstreamError(response, attempt);
-  return read.stream && isEventStream(response) ? passStream(read, attempt, meter, response) : passWhole(read, attempt, meter, response);
+  return read.stream && isEventStream(response)
+    ? passStream(read, attempt, meter, response)
+    : passWhole(read, attempt, meter, response);
 };
 
 const notTheProtocol = (attempt: Attempt): GatewayError =>
   new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: attempt.provider.id });
 
-const passWhole = async (read: ReadCall, attempt: Attempt, meter: Meter, response: TransportResponse): Promise<Reply> => {
+const passWhole = async (
+  read: ReadCall,
+  attempt: Attempt,
+  meter: Meter,
+  response: TransportResponse,
+): Promise<Reply> => {
   const body = await readAll(response.body, 256 * 1024 * 1024);
   meter.first();
   const scan = scanObject(body);
@@ -110,9 +129,15 @@ const passWhole = async (read: ReadCall, attempt: Attempt, meter: Meter, respons
     const { unfoldWhole } = await import("./cross-wire.ts");
     return unfoldWhole(read, attempt, meter, body);
   }
-  const headers: Headers = { "content-type": response.headers["content-type"] ?? "application/json", ...passedHeaders(response.headers) };
+  const headers: Headers = {
+    "content-type": response.headers["content-type"] ?? "application/json",
+    ...passedHeaders(response.headers),
+  };
   try {
-    const decoded = attempt.upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, attempt.target);
+    const decoded = attempt.upstream.decodeResponse(
+      parseJson(Buffer.from(body).toString("utf8")) ?? null,
+      attempt.target,
+    );
     const cost = decoded.usage === undefined ? undefined : meter.usage(decoded.usage);
     if (cost !== undefined) headers["heddle-cost"] = String(cost);
   } catch (thrown) {
@@ -122,7 +147,12 @@ const passWhole = async (read: ReadCall, attempt: Attempt, meter: Meter, respons
   return { status: response.status, headers, body };
 };
 
-const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, response: TransportResponse): Promise<Reply> => {
+const passStream = async (
+  read: ReadCall,
+  attempt: Attempt,
+  meter: Meter,
+  response: TransportResponse,
+): Promise<Reply> => {
   const iterator = response.body[Symbol.asyncIterator]();
   const cutter = createFrameCutter();
   const tap = createTap(attempt.upstream, attempt.target);
@@ -145,19 +175,18 @@ const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, respon
         tap.see(frames);
         yield shown(frames);
       }
-      const tail = cutter.rest();
-      if (tail.length > 0) {
-        tap.see(tail);
-        yield form.push(tail);
-      }
     } catch (thrown) {
       failure = toGatewayError(thrown);
     }
+    const tail = failure === undefined ? cutter.rest() : undefined;
+    if (tail !== undefined && tail.length > 0) tap.see(tail);
     const learnt = tap.end();
     if (failure === undefined && !learnt.finished && !learnt.failed)
       failure = new GatewayError("upstream_error", "The provider's stream ended before it was finished.", {
         provider: attempt.provider.id,
       });
+    // Half an event would swallow the error that follows it; what ends a stream may lack its blank line.
+    if (failure === undefined && tail !== undefined && tail.length > 0) yield shown(tail);
     settle(learnt, failure);
     if (failure?.code === "cancelled") return;
     if (failure !== undefined) yield form.push(Buffer.from(inBandError(read, failure)));
@@ -173,7 +202,9 @@ const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, respon
     const usage = learnt.usage ?? { input: Math.ceil(read.call.body.length / 4), output: learnt.estimatedOutput };
     meter.usage(estimated ? { ...usage, output: Math.max(usage.output, learnt.estimatedOutput) } : usage, estimated);
     const inBand = learnt.failed
-      ? new GatewayError("upstream_error", "The provider ended its stream with an error.", { provider: attempt.provider.id })
+      ? new GatewayError("upstream_error", "The provider ended its stream with an error.", {
+          provider: attempt.provider.id,
+        })
       : undefined;
     meter.finish(200, failure ?? inBand);
   };
@@ -232,7 +263,9 @@ const withoutUsageFrame = (frames: Uint8Array): Uint8Array => {
     .filter((frame) => {
       if (!frame.startsWith("data:") || !frame.includes('"usage"')) return true;
       const value = parseJson(frame.slice(5));
-      return !isObject(value) || !Array.isArray(value["choices"]) || value["choices"].length > 0 || !isObject(value["usage"]);
+      return (
+        !isObject(value) || !Array.isArray(value["choices"]) || value["choices"].length > 0 || !isObject(value["usage"])
+      );
     });
   return Buffer.from(kept.join(""), "utf8");
 };

@@ -7,11 +7,12 @@ const beating = new Set<() => void>();
 let ticker: NodeJS.Timeout | undefined;
 const tickMs = 1_000;
 
-const watch = (beat: () => void): (() => void) => {
+/** `heartbeatMs`: a tick is never longer than the silence it looks for. */
+const watch = (beat: () => void, heartbeatMs: number): (() => void) => {
   beating.add(beat);
   ticker ??= setInterval(() => {
     for (const each of beating) each();
-  }, tickMs).unref();
+  }, Math.min(tickMs, heartbeatMs)).unref();
   return () => {
     beating.delete(beat);
     if (beating.size === 0 && ticker !== undefined) {
@@ -62,7 +63,7 @@ export const writeBody = async (body: ReplyBody, writable: Writable, options: Wr
           if (now - last < options.heartbeatMs || writable.writableNeedDrain || writable.destroyed) return;
           last = now;
           writable.write(heartbeat);
-        });
+        }, options.heartbeatMs);
   const onClose = (): void => {
     void iterator.return?.();
   };

@@ -74,9 +74,9 @@ export const jsonAnswer =
     response.end(typeof body === "string" ? body : JSON.stringify(body));
   };
 
-/** Waits until `condition` holds; fails after two seconds. */
+/** Waits until `condition` holds; fails after ten seconds. */
 export const until = async (condition: () => boolean, what: string): Promise<void> => {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1000; tries += 1) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
