@@ -5,6 +5,7 @@ import type { ChatRequest } from "../../model/request.ts";
 import type { WireId } from "../../model/wire-id.ts";
 import type { Target } from "../wire.ts";
 import { mapCustomTools } from "./custom-tools.ts";
+import { lostFields } from "./lost-fields.ts";
 import { chain, type Restorer } from "./restore.ts";
 import { enforceSchema } from "./schema-tool.ts";
 import { mapToolNames } from "./tool-names.ts";
@@ -107,7 +108,7 @@ const closeOrphans = (messages: readonly Message[]): Message[] => {
 };
 
 export const adapt = (request: ChatRequest, wire: WireId, target: Target): Adapted => {
-  const dropped: string[] = [];
+  const dropped = lostFields(request, wire);
   const messages = request.messages.flatMap((message, at): Message[] => {
     const parts = message.parts.flatMap((part, index) =>
       adaptPart(part, `messages[${at}].content[${index}]`, wire, target, dropped),
