@@ -103,6 +103,7 @@ const exposedHeaders = [
   "heddle-cost",
   "heddle-attempts",
   "heddle-dropped",
+  "heddle-estimated",
 ];
 
 const corsOf = ({ cors }: ConfigFile): HeddleConfig["cors"] =>

@@ -8,7 +8,10 @@ type Context = { root: JsonObject; words: readonly string[]; depth: number };
 const resolveRef = (ref: string, root: JsonObject): JsonObject | undefined => {
   if (!ref.startsWith("#")) return undefined;
   let at: Json | undefined = root;
-  for (const step of ref.slice(1).split("/").filter((each) => each !== "")) {
+  for (const step of ref
+    .slice(1)
+    .split("/")
+    .filter((each) => each !== "")) {
     const key = decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~");
     at = Array.isArray(at) ? at[Number(key)] : asObject(at)?.[key];
   }
@@ -68,7 +71,9 @@ const number = (schema: JsonObject, whole: boolean): number => {
   const step = asNumber(schema["multipleOf"]) ?? (whole ? 1 : undefined);
   const above = asNumber(schema["exclusiveMinimum"]);
   const below = asNumber(schema["exclusiveMaximum"]);
-  const least = asNumber(schema["minimum"]) ?? (above === undefined ? undefined : above + (step ?? (below === undefined ? 1 : (below - above) / 2)));
+  const least =
+    asNumber(schema["minimum"]) ??
+    (above === undefined ? undefined : above + (step ?? (below === undefined ? 1 : (below - above) / 2)));
   const most = asNumber(schema["maximum"]) ?? (below === undefined ? undefined : below - (step ?? 0.5));
   let value = whole ? 1 : 1.5;
   if (least !== undefined && value < least) value = least;
@@ -85,7 +90,8 @@ const merged = (parts: readonly JsonObject[]): JsonObject => {
   for (const part of parts) {
     for (const key in part) {
       if (key === "properties") all["properties"] = { ...asObject(all["properties"]), ...asObject(part["properties"]) };
-      else if (key === "required") all["required"] = [...(asArray(all["required"]) ?? []), ...(asArray(part["required"]) ?? [])];
+      else if (key === "required")
+        all["required"] = [...(asArray(all["required"]) ?? []), ...(asArray(part["required"]) ?? [])];
       else all[key] = part[key];
     }
   }
@@ -94,11 +100,16 @@ const merged = (parts: readonly JsonObject[]): JsonObject => {
 
 const typeOf = (schema: JsonObject): string | undefined => {
   const { type } = schema;
-  const named = asString(type) ?? asArray(type)?.map(asString).find((each) => each !== "null" && each !== undefined);
+  const named =
+    asString(type) ??
+    asArray(type)
+      ?.map(asString)
+      .find((each) => each !== "null" && each !== undefined);
   if (named !== undefined) return named.toLowerCase();
   if (schema["properties"] !== undefined || schema["required"] !== undefined) return "object";
   if (schema["items"] !== undefined || schema["prefixItems"] !== undefined) return "array";
-  if (schema["minLength"] !== undefined || schema["pattern"] !== undefined || schema["format"] !== undefined) return "string";
+  if (schema["minLength"] !== undefined || schema["pattern"] !== undefined || schema["format"] !== undefined)
+    return "string";
   return schema["minimum"] !== undefined || schema["maximum"] !== undefined ? "number" : undefined;
 };
 
@@ -106,7 +117,9 @@ const make = (schema: JsonObject, name: string, context: Context): Json => {
   const ref = asString(schema["$ref"]);
   if (ref !== undefined) {
     const found = resolveRef(ref, context.root);
-    return found === undefined || context.depth >= maxDepth ? null : make(found, name, { ...context, depth: context.depth + 1 });
+    return found === undefined || context.depth >= maxDepth
+      ? null
+      : make(found, name, { ...context, depth: context.depth + 1 });
   }
   if (schema["const"] !== undefined) return schema["const"];
   const choices = asArray(schema["enum"]);
@@ -151,11 +164,14 @@ const make = (schema: JsonObject, name: string, context: Context): Json => {
     }
     case "array": {
       const prefix = asArray(schema["prefixItems"]);
-      if (prefix !== undefined) return prefix.map((each) => make(asObject(each) ?? {}, name, { ...context, depth: context.depth + 1 }));
+      if (prefix !== undefined)
+        return prefix.map((each) => make(asObject(each) ?? {}, name, { ...context, depth: context.depth + 1 }));
       const least = asNumber(schema["minItems"]) ?? (context.depth > 4 ? 0 : 1);
       const most = asNumber(schema["maxItems"]) ?? Number.POSITIVE_INFINITY;
       const item = asObject(schema["items"]) ?? {};
-      return Array.from({ length: Math.min(least, most, 100) }, () => make(item, name, { ...context, depth: context.depth + 1 }));
+      return Array.from({ length: Math.min(least, most, 100) }, () =>
+        make(item, name, { ...context, depth: context.depth + 1 }),
+      );
     }
     case "integer":
       return number(schema, true);
