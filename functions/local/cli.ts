@@ -50,8 +50,9 @@ const main = async (args: readonly string[]): Promise<number | undefined> => {
     process.stdout.write(`${version}\n`);
     return 0;
   }
-  process.stderr.write(usage);
-  return command === "--help" || command === "help" ? 0 : 2;
+  const asked = command === "--help" || command === "help";
+  (asked ? process.stdout : process.stderr).write(usage);
+  return asked ? 0 : 2;
 };
 
 try {

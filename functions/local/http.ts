@@ -45,7 +45,10 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
   const pending = new Set<Promise<unknown>>();
   /** The answers each connection still owes: a pipelined one is told nothing by Node when its connection closes. */
   const owed = new WeakMap<Socket, Map<ServerResponse, AbortController>>();
+  let running = 0;
   let draining = false;
+  /** Called when the last call has ended. */
+  let idle: (() => void) | undefined;
 
   const onConnection = (socket: Socket): void => {
     const open = new Map<ServerResponse, AbortController>();
@@ -141,10 +144,16 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
     },
     (request, response) => {
       response.on("error", () => undefined);
-      void serve(request, response).catch(() => {
-        // The gateway answers every failure itself; what still gets here is a broken socket.
-        response.destroy();
-      });
+      running += 1;
+      void serve(request, response)
+        .catch(() => {
+          // The gateway answers every failure itself; what still gets here is a broken socket.
+          response.destroy();
+        })
+        .finally(() => {
+          running -= 1;
+          if (running === 0) idle?.();
+        });
     },
   );
   server.on("connection", onConnection);
@@ -160,6 +169,12 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
       const timer = setTimeout(() => server.closeAllConnections(), config.drainMs);
       await closed;
       clearTimeout(timer);
+      // What was cut still has its record to write; that takes no time, but nothing may hold up the end.
+      if (running > 0)
+        await new Promise<void>((resolve) => {
+          idle = resolve;
+          setTimeout(resolve, 1_000);
+        });
       await Promise.allSettled(pending);
     },
   };
