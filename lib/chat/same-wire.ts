@@ -7,6 +7,7 @@ import type { Headers, Reply } from "../model/call.ts";
 import type { Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
 import { arrayForm, asTheyAre } from "./array.ts";
+import { mayHoldForeignState } from "./foreign-state.ts";
 import { createFrameCutter } from "./frames.ts";
 import { createTap } from "./tap.ts";
 import {
@@ -18,13 +19,6 @@ import {
   isEventStream,
   upstreamError,
 } from "./answer.ts";
-
-/** What sealed state of another maker looks like anywhere in a body (`seal` in wires/shared). */
-const sealMark = Buffer.from("aGVkZGxl");
-
-/** Whether a body holds sealed state, which no provider could read. */
-export const holdsSealed = (body: Uint8Array): boolean =>
-  Buffer.from(body.buffer, body.byteOffset, body.length).includes(sealMark);
 
 /** Request fields that the host's dialect names otherwise or refuses: such a call is translated, not passed. */
 const dialectTouches = (dialect: Dialect, has: (name: string) => boolean): boolean =>
@@ -42,7 +36,7 @@ export const mayPass = (read: ReadCall, attempt: Attempt): boolean => {
   if (scan === undefined || attempt.upstream.id !== call.wire.id || attempt.moved) return false;
   if (attempt.target.dialect.bedrockAnthropic === true) return false;
   if (dialectTouches(attempt.target.dialect, (name) => scan.members.has(name))) return false;
-  return !holdsSealed(call.body);
+  return !mayHoldForeignState(call.body, call.wire.id, attempt.target);
 };
 
 /**
