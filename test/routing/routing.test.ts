@@ -83,6 +83,15 @@ describe("tries", () => {
     const missing = new GatewayError("model_not_found", "no");
     expect(await firstThatAnswers(["a", "b"], policy, clockOf(), never, failing([missing, undefined]))).toBe("b:2");
   });
+  test("a field that one target can't express goes to the next, and never hides why another failed (F18)", async () => {
+    const clock = clockOf();
+    const unable = new GatewayError("unsupported_field", "no such field");
+    expect(await firstThatAnswers(["a", "b"], policy, clock, never, failing([unable, undefined]))).toBe("b:2");
+    const down = new GatewayError("upstream_authentication", "key");
+    await expect(firstThatAnswers(["a", "b"], policy, clock, never, failing([down, unable]))).rejects.toBe(down);
+    await expect(firstThatAnswers(["a", "b"], policy, clock, never, failing([unable, down]))).rejects.toBe(down);
+    expect(clock.slept).toEqual([]);
+  });
   test("no try begins after the total", async () => {
     const clock = clockOf();
     const down = new GatewayError("overloaded", "down", { retryAfterMs: 900 });

@@ -31,6 +31,9 @@ const unsealedChat = "openai-chat";
 const mayRead = (origin: string | undefined, wire: WireId, target: Target): boolean =>
   origin === undefined || origin === target.maker || (origin === unsealedChat && wire === unsealedChat);
 
+/** It says nothing beside a call, and providers refuse it (F17). */
+const isEmptyText = (part: Part): boolean => part.type === "text" && part.text === "" && part.opaque === undefined;
+
 /** A part as this target may see it; none where nothing is left of it. */
 const adaptPart = (part: Part, path: string, wire: WireId, target: Target, dropped: string[]): Part[] => {
   switch (part.type) {
@@ -111,7 +114,9 @@ export const adapt = (request: ChatRequest, wire: WireId, target: Target): Adapt
   const dropped = lostFields(request, wire);
   const messages = request.messages.flatMap((message, at): Message[] => {
     const parts = message.parts.flatMap((part, index) =>
-      adaptPart(part, `messages[${at}].content[${index}]`, wire, target, dropped),
+      message.role === "assistant" && isEmptyText(part)
+        ? []
+        : adaptPart(part, `messages[${at}].content[${index}]`, wire, target, dropped),
     );
     // A message that lost all it had says nothing; one that was empty stays what it was.
     return parts.length === 0 && message.parts.length > 0 ? [] : [{ ...message, parts }];
