@@ -101,7 +101,7 @@ describe("tries", () => {
         { ...policy, attempts: 100, totalMs: 2_000 },
         clock,
         never,
-        failing(Array(100).fill(down) as GatewayError[]),
+        failing(Array.from({ length: 100 }, () => down)),
       ),
     ).rejects.toMatchObject({ code: "overloaded" });
     expect(clock.slept.length).toBeLessThan(6);
