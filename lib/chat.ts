@@ -136,7 +136,7 @@ export const createChat =
   };
 
 /** A provider that refuses the gateway's key: told with the provider's own status (docs/decisions/0004). */
-const outwards = (error: GatewayError): GatewayError =>
+export const outwards = (error: GatewayError): GatewayError =>
   error.code === "upstream_authentication"
     ? new GatewayError("authentication", error.message, { ...error.details, status: error.details.status ?? 401 })
     : error;

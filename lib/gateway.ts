@@ -7,7 +7,7 @@ import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
 import { createAuthenticator } from "./auth/static-keys.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
-import { createMediaFetcher } from "./http/media-fetch.ts";
+import { createMediaFetcher, type MediaFetcher } from "./http/media-fetch.ts";
 import type { Transport } from "./http/transport.ts";
 import { createRegistry, type Registry } from "./providers/registry.ts";
 import { outputLimit } from "./providers/model-limits.ts";
@@ -40,6 +40,7 @@ export type Services = {
   resolve: (model: string) => readonly RouteTarget[];
   chat: ReturnType<typeof createChat>;
   meter: (start: MeterStart) => Meter;
+  fetchMedia: MediaFetcher;
   metrics: Metrics;
   clock: Clock;
   version: string;
@@ -72,12 +73,13 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
       },
     });
   };
+  const fetchMedia = createMediaFetcher();
   const chat = createChat({
     resolve,
     provider: registry.get,
     wire: (id) => wires[id],
     meter,
-    fetchMedia: createMediaFetcher(),
+    fetchMedia,
     breaker: createBreaker(clock.now),
     retry: config.retry,
     clock,
@@ -89,6 +91,7 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     resolve,
     chat,
     meter,
+    fetchMedia,
     metrics,
     clock,
     version: platform.version,

@@ -24,12 +24,16 @@ export const parseBody = (body: Uint8Array): JsonObject => {
 type Look = (name: string) => unknown;
 
 /** Fields of state that this gateway does not keep: refused by name, never ignored. */
-const refuseState = (wire: ChatCall["wire"]["id"], look: Look): void => {
+export const refuseState = (wire: ChatCall["wire"]["id"], look: Look): void => {
   if (wire === "anthropic-messages") {
     if ((look("thread") ?? null) !== null)
-      throw new GatewayError("thread_unsupported", "thread: message threads are not supported here; send the whole history.", {
-        param: "thread",
-      });
+      throw new GatewayError(
+        "thread_unsupported",
+        "thread: message threads are not supported here; send the whole history.",
+        {
+          param: "thread",
+        },
+      );
     return;
   }
   if (wire !== "openai-responses") return;
@@ -53,7 +57,8 @@ export const readCall = (call: ChatCall): ReadCall => {
           const text = memberText(scan, name);
           if (text === undefined) return undefined;
           const value = parseJson(text);
-          if (value === undefined) throw new GatewayError("invalid_request", "The request body is not valid JSON.", { param: name });
+          if (value === undefined)
+            throw new GatewayError("invalid_request", "The request body is not valid JSON.", { param: name });
           return value;
         };
 

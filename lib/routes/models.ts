@@ -1,5 +1,5 @@
 // The model list in the shape of the asking client, and one model of it.
-import { GatewayError } from "../model/error.ts";
+import { GatewayError, invalid } from "../model/error.ts";
 import type { JsonObject } from "../model/json.ts";
 import type { Reply } from "../model/call.ts";
 import type { ModelInfo } from "../providers/provider.ts";
@@ -30,13 +30,14 @@ const openAi = (model: Listed): JsonObject => ({
 });
 
 const anthropic = (model: Listed): JsonObject => ({
+  max_input_tokens: model.inputTokenLimit ?? null,
+  max_tokens: model.outputTokenLimit ?? null,
+  capabilities: null,
   ...(model.native?.wire === "anthropic-messages" ? model.native.value : {}),
   type: "model",
   id: model.id,
   display_name: model.displayName ?? model.id,
   created_at: new Date((model.created ?? 0) * 1000).toISOString(),
-  ...(model.inputTokenLimit === undefined ? {} : { max_input_tokens: model.inputTokenLimit }),
-  ...(model.outputTokenLimit === undefined ? {} : { max_tokens: model.outputTokenLimit }),
 });
 
 const gemini = (model: Listed): JsonObject => ({
@@ -49,19 +50,23 @@ const gemini = (model: Listed): JsonObject => ({
   supportedGenerationMethods: ["generateContent", "streamGenerateContent", "countTokens"],
 });
 
+/** Where a page begins or ends. Throws where the list has changed under the caller: to begin again would never end. */
+const placeOf = (models: readonly Listed[], id: string, param: string): number => {
+  const at = models.findIndex((model) => model.id === id);
+  if (at < 0) throw invalid(param, "expected the id of a model in the list");
+  return at;
+};
+
 const page = (models: Listed[], context: RouteContext, wire: ClientWireId): JsonObject => {
   const query = context.query();
   if (wire === "anthropic-messages") {
     const limit = Math.min(Math.max(Number(query.get("limit") ?? 20) || 20, 1), 1000);
     const after = query.get("after_id");
     const before = query.get("before_id");
-    let from = after === null ? 0 : models.findIndex((model) => model.id === after) + 1;
+    let from = after === null ? 0 : placeOf(models, after, "after_id") + 1;
     let to = Math.min(models.length, from + limit);
     if (before !== null) {
-      to = Math.max(
-        0,
-        models.findIndex((model) => model.id === before),
-      );
+      to = placeOf(models, before, "before_id");
       from = Math.max(0, to - limit);
     }
     const data = models.slice(from, to);
@@ -74,7 +79,9 @@ const page = (models: Listed[], context: RouteContext, wire: ClientWireId): Json
   }
   if (wire === "gemini-generate") {
     const size = Math.min(Math.max(Number(query.get("pageSize") ?? 50) || 50, 1), 1000);
-    const from = Math.max(0, Number(query.get("pageToken") ?? 0) || 0);
+    const token = query.get("pageToken") ?? "";
+    if (!/^\d{0,9}$/.test(token)) throw invalid("pageToken", "expected the nextPageToken of the page before");
+    const from = Number(token);
     const next = from + size;
     return {
       models: models.slice(from, next).map(gemini),
@@ -115,8 +122,13 @@ export const modelRoutes: readonly Route[] = [
     authenticated: true,
     handle: async (context) => {
       context.services.registry.refresh();
-      return json(200, page(await list(context), context, "openai-chat"));
+      return json(200, page(await list(context), context, context.wire.id));
     },
   },
-  { method: "GET", pattern: /^\/v1(?:beta)?\/models\/(.+)$/, authenticated: true, handle: one },
+  {
+    method: "GET",
+    pattern: /^\/v1(?:beta)?\/models\/(?!.*:(?:generateContent|streamGenerateContent|countTokens)$)(.+)$/,
+    authenticated: true,
+    handle: one,
+  },
 ];

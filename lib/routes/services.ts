@@ -4,6 +4,8 @@ import type { Reply } from "../model/call.ts";
 import type { AudioForm, Provider, ProviderServices } from "../providers/provider.ts";
 import type { Usage } from "../model/usage.ts";
 import { parseBody } from "../chat/read.ts";
+import { outwards } from "../chat.ts";
+import { redactError } from "../providers/redact.ts";
 import type { Meter } from "../chat/call.ts";
 import { firstThatAnswers } from "../routing/retry.ts";
 import { parseMultipart } from "../http/multipart.ts";
@@ -39,7 +41,11 @@ const serve = async (
         meter.attempt({ provider: provider.id, model: target.model, number });
         if (provider.services[service] === undefined)
           throw invalid("model", `the provider '${provider.id}' does not serve ${operation}`);
-        return run(provider, target.model, meter);
+        try {
+          return await run(provider, target.model, meter);
+        } catch (thrown) {
+          throw redactError(toGatewayError(thrown), provider.secrets());
+        }
       },
     );
     meter.first();
@@ -48,7 +54,7 @@ const serve = async (
     meter.finish(reply.status);
     return { status: reply.status, headers: { ...reply.headers, ...meter.headers() }, body: reply.body };
   } catch (thrown) {
-    const error = toGatewayError(thrown);
+    const error = outwards(toGatewayError(thrown));
     meter.finish(error.status, error);
     throw error;
   }
