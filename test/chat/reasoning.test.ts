@@ -1,6 +1,7 @@
 // Thoughts and the state that goes with them, through the gateway: whatever wire a client speaks, the maker is given back what it made,
 // byte for byte, and nobody else is.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { JsonObject } from "../../lib/model/json.ts";
 import type { Message, Part, ReasoningPart } from "../../lib/model/message.ts";
 import type { FunctionTool } from "../../lib/model/request.ts";
 import { type ClientWireId, clientWireIds } from "../../lib/model/wire-id.ts";
@@ -288,4 +289,32 @@ test("an Anthropic client is given each block's own signature_delta, before the 
     });
   expect(kinds[0]).toBe("content_block_start");
   expect(kinds.slice(-2)).toEqual(["signature_delta", "content_block_stop"]);
+});
+
+describe("calls of other models in a Gemini client's history", () => {
+  const turns = (signature: object): JsonObject => ({
+    contents: [
+      { role: "user", parts: [{ text: "QUESTION" }] },
+      { role: "model", parts: [{ functionCall: { name: "look", args: {} }, ...signature }] },
+      { role: "user", parts: [{ functionResponse: { name: "look", response: { output: "RESULT" } } }] },
+    ],
+  });
+  const signatureAt = async (model: string, body: JsonObject): Promise<unknown[]> => {
+    exchange.says(say({ type: "text", text: "DONE" }));
+    const got = await exchange.ask("gemini-generate", { model, tools }, { body });
+    expect(got.status).toBe(200);
+    const messages = exchange.heard()[0]?.body["contents"] as { parts: Record<string, unknown>[] }[];
+    const parts = messages.flatMap((content) => content.parts);
+    return parts.filter((part) => part["functionCall"] !== undefined).map((part) => part["thoughtSignature"]);
+  };
+
+  test("are given the signature that Gemini 3 takes for them, though all else would pass as bytes (F14)", async () => {
+    expect(await signatureAt("google/gemini-3-pro-preview", turns({}))).toEqual(["skip_thought_signature_validator"]);
+  });
+  test("are left as they are where Gemini made them, or needs none (F14)", async () => {
+    expect(await signatureAt("google/gemini-3-pro-preview", turns({ thoughtSignature: state("own") }))).toEqual([
+      state("own"),
+    ]);
+    expect(await signatureAt("google/gemini-2.5-pro", turns({}))).toEqual([undefined]);
+  });
 });
