@@ -1,9 +1,10 @@
 // What echo answers: a plan of parts from a request, without a clock and without chance.
 import type { StopReason } from "../../model/event.ts";
-import type { Part } from "../../model/message.ts";
+import type { Opaque, Part } from "../../model/message.ts";
 import type { ChatRequest, FunctionTool } from "../../model/request.ts";
 import type { Usage } from "../../model/usage.ts";
-import { GatewayError } from "../../model/error.ts";
+import { invalid } from "../../model/error.ts";
+import { unseal } from "../../wires/shared/seal.ts";
 import { type Directives, withoutDirectives } from "./directives.ts";
 import { schemaInstance } from "./schema-instance.ts";
 
@@ -69,21 +70,26 @@ const hash = (text: string): string => {
 
 const lorem = "warp weft shuttle heddle loom thread reed bobbin treadle selvage twill plain".split(" ");
 
+const stateMark = "echo-state-";
+
 /** State of `echo-reasoning`: a check of what it covers, verified when it comes back. */
-const stateOf = (text: string): string => `echo-state-${hash(text)}`;
+const stateOf = (text: string): string => stateMark + hash(text);
+
+/** echo's own state in a reasoning part, however often the wires on the way have sealed it; undefined where it is another maker's. */
+const ownState = ({ data }: Opaque): string | undefined => {
+  const inner = unseal(data);
+  if (inner !== undefined) return ownState(inner);
+  return data.startsWith(stateMark) ? data : undefined;
+};
 
 const verifyState = (request: ChatRequest): void => {
   for (const [at, message] of request.messages.entries())
-    for (const part of message.parts)
-      if (
-        part.type === "reasoning" &&
-        part.opaque?.origin === "echo" &&
-        part.text !== "" &&
-        part.opaque.data !== stateOf(part.text)
-      )
-        throw new GatewayError("invalid_request", `messages[${at}]: the signature does not fit its reasoning`, {
-          param: `messages[${at}]`,
-        });
+    for (const part of message.parts) {
+      if (part.type !== "reasoning" || part.opaque === undefined || part.text === "") continue;
+      const state = ownState(part.opaque);
+      if (state !== undefined && state !== stateOf(part.text))
+        throw invalid(`messages[${at}]`, "expected a signature that fits its reasoning");
+    }
 };
 
 /** The functions to call now; none where the turn is an answer. */
@@ -165,7 +171,7 @@ export const plan = (request: ChatRequest, directives: Directives): Plan => {
       output += tokens(name + text);
       parts.push({
         type: "tool-call",
-        callId: `call_echo${hash(`${prompt}${name}${at}`)}${at}`,
+        callId: `call_echo${hash(`${request.messages.length} ${prompt}${name}${at}`)}${at}`,
         name,
         pieces: jsonPieces(text),
         custom,
