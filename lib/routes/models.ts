@@ -29,25 +29,34 @@ const openAi = (model: Listed): JsonObject => ({
   owned_by: model.ownedBy ?? model.provider,
 });
 
+/** Some hosts' seconds are no date. */
+const dateOf = (seconds: number): string => {
+  const date = new Date(seconds * 1000);
+  return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString();
+};
+
+/** What a provider tells of itself on the same wire stands; only the name is ours. */
+const nativeOf = ({ native }: Listed, wire: ClientWireId): JsonObject => (native?.wire === wire ? native.value : {});
+
 const anthropic = (model: Listed): JsonObject => ({
+  display_name: model.displayName ?? model.id,
+  created_at: dateOf(model.created ?? 0),
   max_input_tokens: model.inputTokenLimit ?? null,
   max_tokens: model.outputTokenLimit ?? null,
   capabilities: null,
-  ...(model.native?.wire === "anthropic-messages" ? model.native.value : {}),
+  ...nativeOf(model, "anthropic-messages"),
   type: "model",
   id: model.id,
-  display_name: model.displayName ?? model.id,
-  created_at: new Date((model.created ?? 0) * 1000).toISOString(),
 });
 
 const gemini = (model: Listed): JsonObject => ({
-  ...(model.native?.wire === "gemini-generate" ? model.native.value : {}),
-  name: `models/${model.id}`,
   version: "001",
   displayName: model.displayName ?? model.id,
   ...(model.inputTokenLimit === undefined ? {} : { inputTokenLimit: model.inputTokenLimit }),
   ...(model.outputTokenLimit === undefined ? {} : { outputTokenLimit: model.outputTokenLimit }),
   supportedGenerationMethods: ["generateContent", "streamGenerateContent", "countTokens"],
+  ...nativeOf(model, "gemini-generate"),
+  name: `models/${model.id}`,
 });
 
 /** Where a page begins or ends. Throws where the list has changed under the caller: to begin again would never end. */
