@@ -1,8 +1,8 @@
 // One JSON line a call, and a few about the process. What is logged is named here field by field: nothing slips in.
 import type { CallRecord } from "./call-record.ts";
 
-export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
-export type LogLevel = (typeof logLevels)[number];
+const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
+type LogLevel = (typeof logLevels)[number];
 
 export type Log = {
   call: (record: CallRecord) => void;

@@ -1,5 +1,5 @@
 // A strict reader of Prometheus text (format 0.0.4): what it does not know is an error, as it is to a scraper.
-export type Sample = { name: string; labels: Record<string, string>; value: number };
+type Sample = { name: string; labels: Record<string, string>; value: number };
 export type Family = { type: string; help: string; samples: Sample[] };
 
 /** The same text for the same labels. */

@@ -8,7 +8,7 @@ import { unseal } from "../../wires/shared/seal.ts";
 import { type Directives, withoutDirectives } from "./directives.ts";
 import { schemaInstance } from "./schema-instance.ts";
 
-export type PlannedPart =
+type PlannedPart =
   | { type: "text"; pieces: string[] }
   | { type: "reasoning"; pieces: string[]; state: string }
   | { type: "tool-call"; callId: string; name: string; pieces: string[]; custom: boolean };
