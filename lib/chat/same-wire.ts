@@ -1,9 +1,10 @@
 // Pass-through: the client's wire is the provider's. Bytes both ways; only the model's name and the credentials change.
 import { readAll, type TransportResponse } from "../http/transport.ts";
-import { memberText, scanObject, splice } from "../http/scan.ts";
+import { memberText, type Scan, scanObject, splice } from "../http/scan.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import { isObject, parseJson } from "../model/json.ts";
 import type { Headers, Reply } from "../model/call.ts";
+import type { Usage } from "../model/usage.ts";
 import type { Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
 import { arrayForm, asTheyAre } from "./array.ts";
@@ -101,6 +102,15 @@ export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter
 const notTheProtocol = (attempt: Attempt): GatewayError =>
   new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: attempt.provider.id });
 
+/** Where the scan found it, it alone is parsed; else the whole answer is, and what isn't the wire's throws. */
+const usageOf = (attempt: Attempt, scan: Scan | undefined, body: Uint8Array): Usage | undefined => {
+  const { upstream, target } = attempt;
+  const told = scan === undefined ? undefined : memberText(scan, upstream.usageMember);
+  const value = told === undefined ? undefined : parseJson(told);
+  if (isObject(value)) return upstream.decodeUsage(value, target);
+  return upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, target).usage;
+};
+
 const passWhole = async (
   read: ReadCall,
   attempt: Attempt,
@@ -128,11 +138,8 @@ const passWhole = async (
     ...passedHeaders(response.headers),
   };
   try {
-    const decoded = attempt.upstream.decodeResponse(
-      parseJson(Buffer.from(body).toString("utf8")) ?? null,
-      attempt.target,
-    );
-    const cost = decoded.usage === undefined ? undefined : meter.usage(decoded.usage);
+    const usage = usageOf(attempt, scan, body);
+    const cost = usage === undefined ? undefined : meter.usage(usage);
     if (cost !== undefined) headers["heddle-cost"] = String(cost);
   } catch (thrown) {
     throw toGatewayError(thrown);
