@@ -44,7 +44,7 @@ export type HttpServer = {
 export const createHttpServer = (handler: Handler, config: ServerConfig): HttpServer => {
   const pending = new Set<Promise<unknown>>();
   /** The answers each connection still owes: a pipelined one is told nothing by Node when its connection closes. */
-  const owed = new WeakMap<Socket, Map<ServerResponse, AbortController>>();
+  const owed = new Map<Socket, Map<ServerResponse, AbortController>>();
   let running = 0;
   let draining = false;
   /** Called when the last call has ended. */
@@ -54,6 +54,7 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
     const open = new Map<ServerResponse, AbortController>();
     owed.set(socket, open);
     socket.once("close", () => {
+      owed.delete(socket);
       for (const [response, leaving] of open) {
         leaving.abort();
         if (response.closed) continue;
@@ -166,6 +167,8 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
         server.close(() => resolve());
       });
       server.closeIdleConnections();
+      // Opened ahead, as clients do, and never used: to Node these wait for a request's headers.
+      for (const socket of owed.keys()) if (socket.bytesRead === 0) socket.destroy();
       const timer = setTimeout(() => server.closeAllConnections(), config.drainMs);
       await closed;
       clearTimeout(timer);
