@@ -22,7 +22,6 @@ models: { both: { targets: [compat/up, anthropic/up] } }
 prices: { up: { input: 2, output: 10 } }
 auth: { keys: [{ name: tester, key: key-of-the-tester }] }
 retry: { baseDelayMs: 0, attempts: 2 }
-server: { drainMs: 100 }
 `,
   );
 });

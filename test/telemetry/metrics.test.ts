@@ -124,7 +124,7 @@ test("streams that are being answered are counted up and down", () => {
 test("after real calls /metrics is the scraper's format, and its numbers are those of the log", async () => {
   const upstream = await startUpstream();
   const gateway = await startGateway(
-    `${providersYaml(upstream.url)}\n  echo: { pace: 0 }\nprices: { up: { input: 1, output: 2 } }\nserver: { drainMs: 100 }\n`,
+    `${providersYaml(upstream.url)}\n  echo: { pace: 0 }\nprices: { up: { input: 1, output: 2 } }\n`,
   );
   const call = async (model: string, stream: boolean): Promise<string> => {
     const body = JSON.stringify(rawWires["openai-chat"].body(model, stream));

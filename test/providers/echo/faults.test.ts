@@ -9,7 +9,7 @@ import { createTestEcho } from "./support.ts";
 
 let gateway: TestGateway;
 beforeAll(async () => {
-  gateway = await startGateway("providers: { echo: { pace: 0 } }\nretry: { attempts: 1 }\nserver: { drainMs: 100 }\n");
+  gateway = await startGateway("providers: { echo: { pace: 0 } }\nretry: { attempts: 1 }\n");
 });
 afterAll(() => gateway.stop());
 afterEach(() => void vi.useRealTimers());
