@@ -1,4 +1,4 @@
-// A reply's body into any Node Writable: with back-pressure, heartbeats between events, and a clean end whatever happens.
+// A reply's body into any Node Writable: with back-pressure, heartbeats between events, and an end that tells whether it was whole.
 import type { Writable } from "node:stream";
 import type { ReplyBody } from "../model/call.ts";
 
@@ -45,7 +45,7 @@ export type WriteOptions = {
 
 /**
  * Writes the body and ends the writable. Resolves when all is handed over, or when the reader has gone: the body is then told
- * by `return`. Throws only what the body throws.
+ * by `return`. Throws only what the body throws; the writable is then destroyed, as an answer that broke off must not look whole.
  */
 export const writeBody = async (body: ReplyBody, writable: Writable, options: WriteOptions): Promise<void> => {
   if (typeof body === "string" || body instanceof Uint8Array) {
@@ -68,6 +68,7 @@ export const writeBody = async (body: ReplyBody, writable: Writable, options: Wr
     void iterator.return?.();
   };
   writable.once("close", onClose);
+  let whole = false;
   try {
     for (;;) {
       if (writable.destroyed) {
@@ -75,7 +76,10 @@ export const writeBody = async (body: ReplyBody, writable: Writable, options: Wr
         return;
       }
       const { done, value } = await iterator.next();
-      if (done === true) break;
+      if (done === true) {
+        whole = true;
+        break;
+      }
       if (writable.destroyed) continue;
       last = Date.now();
       if (!writable.write(value) && !(await drained(writable))) {
@@ -86,6 +90,7 @@ export const writeBody = async (body: ReplyBody, writable: Writable, options: Wr
   } finally {
     stop?.();
     writable.off("close", onClose);
-    if (!writable.destroyed) writable.end();
+    if (whole) writable.end();
+    else writable.destroy();
   }
 };

@@ -3,7 +3,9 @@ import { GatewayError, invalid, toGatewayError } from "../model/error.ts";
 import type { Reply } from "../model/call.ts";
 import type { AudioForm, Provider, ProviderServices } from "../providers/provider.ts";
 import type { Usage } from "../model/usage.ts";
+import { byteStream } from "../chat/answer.ts";
 import { parseBody } from "../chat/read.ts";
+import { cancelled } from "../http/upstream-error.ts";
 import { outwards } from "../chat.ts";
 import { redactError } from "../providers/redact.ts";
 import type { Meter } from "../chat/call.ts";
@@ -51,13 +53,37 @@ const serve = async (
     meter.first();
     const cost = reply.usage === undefined ? undefined : meter.usage(reply.usage);
     if (cost !== undefined) reply.headers["heddle-cost"] = String(cost);
-    meter.finish(reply.status);
-    return { status: reply.status, headers: { ...reply.headers, ...meter.headers() }, body: reply.body };
+    const { status, body } = reply;
+    const headers = { ...reply.headers, ...meter.headers() };
+    if (typeof body !== "string" && !(body instanceof Uint8Array))
+      return { status, headers, body: watched(body, (error) => meter.finish(status, error)) };
+    meter.finish(status);
+    return { status, headers, body };
   } catch (thrown) {
     const error = outwards(toGatewayError(thrown));
     meter.finish(error.status, error);
     throw error;
   }
+};
+
+/** The same bytes; `over` is called once, when they have ended, broken off, or lost their reader. */
+const watched = (
+  body: AsyncIterable<Uint8Array | string>,
+  over: (error?: GatewayError) => void,
+): AsyncIterable<Uint8Array | string> => {
+  async function* pass(): AsyncGenerator<Uint8Array | string> {
+    try {
+      yield* body;
+      over();
+    } catch (thrown) {
+      over(toGatewayError(thrown));
+      throw thrown;
+    }
+  }
+  return byteStream(pass(), () => {
+    over(cancelled());
+    return Promise.resolve();
+  });
 };
 
 const missing = (): GatewayError => new GatewayError("not_implemented", "The provider does not serve this.");
