@@ -1,6 +1,6 @@
 // What both ways of answering share: reading an upstream's refusal, the headers of a stream, an error in the middle of one.
 import { readAll, type TransportResponse } from "../http/transport.ts";
-import { GatewayError } from "../model/error.ts";
+import type { GatewayError } from "../model/error.ts";
 import type { Headers, ReplyBody } from "../model/call.ts";
 import type { StreamEvent } from "../model/event.ts";
 import type { ClientWire, EventEncoder, ReplyContext } from "../wires/wire.ts";

@@ -11,9 +11,23 @@ import { adapt, strictDrops, type Restorer } from "../wires/shared/adapt.ts";
 import { unfold } from "../wires/shared/fold.ts";
 import type { EventDecoder, EventEncoder } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
-import { byteStream, clientEncoder, eventStreamHeaders, heartbeatOf, isEventStream, replyContext, streamType, upstreamError } from "./answer.ts";
+import {
+  byteStream,
+  clientEncoder,
+  eventStreamHeaders,
+  heartbeatOf,
+  isEventStream,
+  replyContext,
+  streamType,
+  upstreamError,
+} from "./answer.ts";
 
-export const translate = async (read: ReadCall, attempt: Attempt, meter: Meter, fetchMedia: MediaFetcher): Promise<Reply> => {
+export const translate = async (
+  read: ReadCall,
+  attempt: Attempt,
+  meter: Meter,
+  fetchMedia: MediaFetcher,
+): Promise<Reply> => {
   const { target, upstream, signal } = attempt;
   const request = await inlineMedia(read.request(), { wire: upstream.id, target, fetch: fetchMedia }, signal);
   const adapted = adapt({ ...request, model: target.model }, upstream.id, target);
@@ -47,7 +61,11 @@ export const translate = async (read: ReadCall, attempt: Attempt, meter: Meter, 
 };
 
 /** Field paths as a header value: visible ASCII only, and bounded. */
-const headerList = (fields: readonly string[]): string => fields.join(", ").replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 1_000);
+const headerList = (fields: readonly string[]): string =>
+  fields
+    .join(", ")
+    .replaceAll(/[^\x20-\x7e]/g, "?")
+    .slice(0, 1_000);
 
 const answerWhole = (
   read: ReadCall,
@@ -60,8 +78,16 @@ const answerWhole = (
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8");
   const value = parseJson(text);
   if (value === undefined)
-    throw new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: attempt.provider.id });
-  if (typeof value === "object" && value !== null && !Array.isArray(value) && (value["error"] ?? null) !== null && attempt.upstream.id !== "openai-responses")
+    throw new GatewayError("upstream_error", "The provider's answer is not valid JSON.", {
+      provider: attempt.provider.id,
+    });
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    (value["error"] ?? null) !== null &&
+    attempt.upstream.id !== "openai-responses"
+  )
     throw attempt.upstream.decodeError(502, response.headers, text, attempt.target);
   const decoded = attempt.upstream.decodeResponse(value, attempt.target);
   return encodeWhole(read, meter, restore === undefined ? decoded : restore.response(decoded));
@@ -86,7 +112,12 @@ export const unfoldWhole = (read: ReadCall, attempt: Attempt, meter: Meter, body
   answerWhole(read, attempt, meter, body, { status: 200, headers: {} }, undefined);
 
 /** Tokens of an answer whose provider never told: four characters each. */
-const estimator = (): { see: (events: readonly StreamEvent[]) => void; usage: () => Usage | undefined; output: () => number; finished: () => boolean } => {
+const estimator = (): {
+  see: (events: readonly StreamEvent[]) => void;
+  usage: () => Usage | undefined;
+  output: () => number;
+  finished: () => boolean;
+} => {
   let characters = 0;
   let usage: Usage | undefined;
   let finished = false;
@@ -118,7 +149,8 @@ const translateStream = async (
 ): Promise<Reply> => {
   const iterator = response.body[Symbol.asyncIterator]();
   const decoder = attempt.upstream.decodeEvents(attempt.target);
-  const read1 = restore === undefined ? (events: StreamEvent[]) => events : (events: StreamEvent[]) => restore.events(events);
+  const read1 =
+    restore === undefined ? (events: StreamEvent[]) => events : (events: StreamEvent[]) => restore.events(events);
   const begun = await firstEvents(iterator, decoder, read1);
   meter.first();
   const encoder = clientEncoder(read);
@@ -151,7 +183,9 @@ const translateStream = async (
         if (text !== "") yield text;
       }
       if (!seen.finished() && failure === undefined) {
-        failure = new GatewayError("upstream_error", "The provider's stream ended before it was finished.", { provider: attempt.provider.id });
+        failure = new GatewayError("upstream_error", "The provider's stream ended before it was finished.", {
+          provider: attempt.provider.id,
+        });
         yield encoder.push([{ type: "error", error: failure }]);
       }
     } catch (thrown) {

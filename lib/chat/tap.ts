@@ -55,7 +55,10 @@ export const createTap = (wire: Wire, target: Target): Tap => {
       let usage: Usage | undefined;
       let finished = false;
       for (const event of events) {
-        if ((event.type === "usage" || event.type === "response-end" || event.type === "response-start") && event.usage !== undefined)
+        if (
+          (event.type === "usage" || event.type === "response-end" || event.type === "response-start") &&
+          event.usage !== undefined
+        )
           usage = event.usage;
         if (event.type === "response-end") finished = !events.some((each) => each.type === "error");
       }

@@ -10,9 +10,12 @@ const tickMs = 1_000;
 /** `heartbeatMs`: a tick is never longer than the silence it looks for. */
 const watch = (beat: () => void, heartbeatMs: number): (() => void) => {
   beating.add(beat);
-  ticker ??= setInterval(() => {
-    for (const each of beating) each();
-  }, Math.min(tickMs, heartbeatMs)).unref();
+  ticker ??= setInterval(
+    () => {
+      for (const each of beating) each();
+    },
+    Math.min(tickMs, heartbeatMs),
+  ).unref();
   return () => {
     beating.delete(beat);
     if (beating.size === 0 && ticker !== undefined) {
