@@ -12,13 +12,12 @@ type Listed = ModelInfo & { provider: string };
 const list = async (context: RouteContext): Promise<Listed[]> => {
   const { registry, config } = context.services;
   const found = await registry.models(context.invocation.signal);
-  const aliases = config.models.map((model): Listed => ({ id: model.name, provider: "heddle", ownedBy: "heddle" }));
   const listed = new Map<string, Listed>();
-  for (const model of [
-    ...aliases,
-    ...found.map(({ provider, ...model }) => ({ ...model, provider, id: `${provider}/${model.id}` })),
-  ])
-    if (!listed.has(model.id)) listed.set(model.id, model);
+  for (const { name } of config.models) listed.set(name, { id: name, provider: "heddle", ownedBy: "heddle" });
+  for (const model of found) {
+    const id = `${model.provider}/${model.id}`;
+    if (!listed.has(id)) listed.set(id, { ...model, id });
+  }
   return [...listed.values()];
 };
 

@@ -38,6 +38,10 @@ afterAll(async () => {
   await upstream.stop();
 });
 
+const html: Answer = (_request, response) => {
+  response.writeHead(404, { "content-type": "text/html" });
+  response.end("<html>no</html>");
+};
 const sentence = "How many tokens does this sentence of twelve plain English words have?";
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 
@@ -151,14 +155,7 @@ describe.each(Object.keys(clients))("client %s", (client) => {
 
   test.each([
     ["a host without the route", jsonAnswer(404, { error: { message: "Not Found" } }), /./],
-    [
-      "a host without the route, in HTML",
-      ((_request, response) => {
-        response.writeHead(404, { "content-type": "text/html" });
-        response.end("<html>no</html>");
-      }) as Answer,
-      /./,
-    ],
+    ["a host without the route, in HTML", html, /./],
     ["a host that takes no such method", jsonAnswer(405, {}), /^(?!aws)/],
     ["a model that can't", jsonAnswer(400, { message: "The provided model doesn't support counting tokens." }), /^aws/],
   ])("%s: an estimate, told as one (F24)", async (_name, answer, which) => {
@@ -166,8 +163,8 @@ describe.each(Object.keys(clients))("client %s", (client) => {
     for (const { model } of Object.values(providers)) {
       if (!which.test(model)) continue;
       const { tokens, estimated } = await ask(model);
-      expect(estimated, model).toBe(true);
-      expect(tokens, model).toBeGreaterThan(8);
+      expect({ model, estimated }).toEqual({ model, estimated: true });
+      expect(tokens).toBeGreaterThan(8);
     }
   });
 
@@ -258,7 +255,7 @@ test.each([
   for (const [body, status] of cases) {
     const response = await fetch(gateway.url + path, { method: "POST", body });
     const told: unknown = await response.json();
-    expect(response.status, JSON.stringify(told)).toBe(status);
+    expect({ body, told, status: response.status }).toEqual({ body, told, status });
     rawWires[id].envelope(told);
   }
 });

@@ -210,9 +210,9 @@ test("all of it needs a key where keys are configured", async () => {
     ["/v1beta/models", "GET"],
     ["/v1/models/refresh", "POST"],
   ] as const) {
-    expect((await fetch(locked.url + path, { method })).status, path).toBe(401);
+    expect([path, (await fetch(locked.url + path, { method })).status]).toEqual([path, 401]);
     const headers = { authorization: "Bearer fake-key-of-sixteen" };
-    expect((await fetch(locked.url + path, { method, headers })).status, path).toBe(200);
+    expect([path, (await fetch(locked.url + path, { method, headers })).status]).toEqual([path, 200]);
   }
   await locked.stop();
 });

@@ -46,7 +46,7 @@ test("probes need no key and say little", async () => {
   });
   for (const path of ["/health/live", "/health/ready", "/health/startup"]) {
     const response = await get(path);
-    expect(response.status, path).toBe(200);
+    expect([path, response.status]).toEqual([path, 200]);
     expect(await response.json()).toEqual({ status: "ok" });
   }
 });

@@ -164,7 +164,7 @@ describe("routes that there are not", () => {
   ] as const)("%s: 404 in the envelope of %s (F28)", async (path, id, headers) => {
     for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
       const response = await ask(path, method, headers);
-      expect(response.status, method).toBe(404);
+      expect([method, response.status]).toEqual([method, 404]);
       expect(response.headers.get("content-type")).toBe("application/json");
       expect(response.headers.get("x-request-id")).toBeTruthy();
       rawWires[id].envelope(await response.json());

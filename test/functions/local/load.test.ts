@@ -113,7 +113,7 @@ describe.each(clientWireIds)("client %s", (client) => {
       await new Promise((resolve) => socket.once("close", resolve));
       expect(sent).toBe(frames);
       expect(size).toBeGreaterThan(frames * word.length);
-      expect(rawWires[client].inBandError(tail), tail).toBe(false);
+      expect(rawWires[client].inBandError(tail)).toBe(false);
     },
   );
 });
