@@ -91,6 +91,56 @@ describe.each(cases)("what a %s client asks of %s: %j", (client, model, body, fi
   );
 });
 
+test("a tool's own fields are named by its place (F18)", async () => {
+  const body: JsonObject = {
+    tools: [
+      { name: "plain", type: "custom", description: "d", input_schema: { type: "object" } },
+      {
+        name: "rich",
+        input_schema: { type: "object" },
+        input_examples: [{ at: "sky" }],
+        cache_control: { type: "ephemeral" },
+      },
+    ],
+  };
+  const got = await exchange.ask("anthropic-messages", { model: "openai/up", messages }, { body });
+  expect(got.headers.get("heddle-dropped")?.split(", ")).toContain("tools[1].input_examples");
+  expect(got.headers.get("heddle-dropped")).not.toContain("tools[0]");
+});
+
+test("what says nothing, or is said in other words, is not named", async () => {
+  const chat: JsonObject = {
+    user: "u",
+    store: false,
+    response_format: { type: "text" },
+    modalities: ["text"],
+    functions: [{ name: "f", parameters: { type: "object" } }],
+  };
+  const gemini: JsonObject = {
+    toolConfig: { functionCallingConfig: { mode: "AUTO" } },
+    generationConfig: { responseModalities: ["TEXT"] },
+    tools: [{ functionDeclarations: [{ name: "f", parameters: { type: "OBJECT" } }] }],
+  };
+  const responses: JsonObject = {
+    include: ["reasoning.encrypted_content"],
+    store: false,
+    truncation: "disabled",
+    background: false,
+  };
+  for (const [client, body] of [
+    ["openai-chat", chat],
+    ["gemini-generate", gemini],
+    ["openai-responses", responses],
+  ] as const) {
+    const got = await exchange.ask(
+      client,
+      { model: "anthropic/up", messages },
+      { body, headers: { "heddle-strict": "true" } },
+    );
+    expect(got.text).toContain("Hello");
+  }
+});
+
 describe("a strict caller", () => {
   const strict = { "heddle-strict": "true" };
 

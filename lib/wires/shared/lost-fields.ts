@@ -35,10 +35,20 @@ const namesIn = (fields: JsonObject, prefix: string): string[] =>
     return prefix === "" && groups.has(name) && isObject(value) ? namesIn(value, `${name}.`) : [prefix + name];
   });
 
+/** The same of a tool: its kind, its older spelling, its schema as Gemini wrote it. */
+const understoodOfTools: ReadonlySet<string> = new Set(["type", "legacy", "parameters"]);
+
 /** By the client's own names. */
 export const lostFields = (request: ChatRequest, wire: WireId): string[] =>
   clientWireIds.flatMap((client) => {
-    const fields = request.extra?.[client];
-    if (client === wire || fields === undefined) return [];
-    return namesIn(fields, "").filter((name) => !understood[client].has(name));
+    if (client === wire) return [];
+    const lost = namesIn(request.extra?.[client] ?? {}, "").filter((name) => !understood[client].has(name));
+    const ofTools = request.tools.flatMap((tool, at) =>
+      tool.type === "hosted"
+        ? []
+        : namesIn(tool.extra?.[client] ?? {}, "")
+            .filter((name) => !understoodOfTools.has(name))
+            .map((name) => `tools[${at}].${name}`),
+    );
+    return lost.concat(ofTools);
   });
