@@ -86,15 +86,19 @@ const describe = (issue: $ZodIssue, schema: unknown, input: unknown): Problem[] 
         const known = settingsAt(schema, path);
         const meant = nearest(key, known);
         const hint = meant === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${meant}?`;
-        return { path: [...path, key], message: `unknown setting; ${hint}` };
+        const masked = meant === undefined && !/^[A-Za-z$][A-Za-z_$-]{0,30}$/.test(key);
+        return { path: [...path, key], message: `unknown setting; ${hint}`, masked };
       });
     case "invalid_union":
       return describeUnion(issue, schema, input);
     case "invalid_key":
       return [{ path, message: issue.issues.map(own).find((message) => message !== undefined) ?? "not a name" }];
     case "invalid_type": {
-      const missing = valueAt(input, path) === undefined ? "is missing; " : "";
-      return [{ path, message: `${missing}expected ${noun(isWhole(schema, path) ? "int" : issue.expected)}` }];
+      const value = valueAt(input, path);
+      const missing = value === undefined ? "is missing; " : "";
+      // A name that the caller made up, and nothing after it.
+      const masked = value === null && !settingsAt(schema, path.slice(0, -1)).includes(String(path.at(-1)));
+      return [{ path, masked, message: `${missing}expected ${noun(isWhole(schema, path) ? "int" : issue.expected)}` }];
     }
     case "invalid_value":
       return [{ path, message: `expected ${issue.values.length > 1 ? "one of " : ""}${issue.values.join(", ")}` }];

@@ -3,7 +3,13 @@
 export type Path = readonly PropertyKey[];
 
 /** `file` is said only where it is not the configuration's own: the environment. */
-export type Problem = { path: Path; message: string; file?: string };
+export type Problem = {
+  path: Path;
+  message: string;
+  file?: string;
+  /** The path's last step is not told: where a colon was forgotten, a value stands in the place of a name. */
+  masked?: boolean;
+};
 
 /** A problem as it is told: `path` in words, the line counted from 1 where there is one. */
 type LocatedProblem = { file: string; line?: number; path: string; message: string };
@@ -21,7 +27,11 @@ export class ConfigError extends Error {
     const located = problems
       .map((problem): LocatedProblem => {
         const line = problem.file === undefined ? lineOf(problem.path) : undefined;
-        const told = { file: problem.file ?? file, path: pathText(problem.path), message: problem.message };
+        const told = {
+          file: problem.file ?? file,
+          path: pathText(problem.path, problem.masked),
+          message: problem.message,
+        };
         return line === undefined ? told : { ...told, line };
       })
       .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
@@ -34,12 +44,16 @@ export class ConfigError extends Error {
 const problemText = ({ file, line, path, message }: LocatedProblem): string =>
   [line === undefined ? file : `${file}:${line}`, ...(path === "" ? [] : [path]), message].join(": ");
 
+/** What no name has, and a text with a forgotten colon or quote does. */
+const isNoName = (name: string): boolean => /[\s"'{}]/.test(name) || name.length > 64;
+
 /** `models.smart.targets[1]`, `models["gpt-5.4"]`. */
-const pathText = (path: Path): string =>
+const pathText = (path: Path, masked = false): string =>
   path
     .map((step, at) => {
       if (typeof step === "number") return `[${step}]`;
       const name = String(step);
+      if (isNoName(name) || (masked && at === path.length - 1)) return "[…]";
       if (!/^[\w$-]+$/.test(name)) return `[${JSON.stringify(name)}]`;
       return at === 0 ? name : `.${name}`;
     })

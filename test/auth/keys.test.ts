@@ -104,11 +104,21 @@ for (const id of clientWireIds)
       expect(response.headers.get("www-authenticate")).toBe("Bearer");
       expect(response.headers.get("content-type")).toContain("application/json");
       const body: unknown = await response.json();
-      // Gemini's stream without alt=sse is an array, and so are its errors; here alt=sse is asked for.
       wire.envelope(body);
       expect(JSON.stringify(body)).not.toContain("canary");
     }
   });
+
+test("gemini-generate: without alt=sse a stream is a JSON array, and so is its 401 (F28)", async () => {
+  const response = await fetch(`${gateway.url}/v1beta/models/echo:streamGenerateContent?key=canary-key-of-nobody`, {
+    method: "POST",
+    body: "{}",
+  });
+  expect(response.status).toBe(401);
+  const [error, ...others] = (await response.json()) as unknown[];
+  rawWires["gemini-generate"].envelope(error);
+  expect(others).toEqual([]);
+});
 
 test.each([
   ["GET", "/v1/models"],

@@ -88,3 +88,15 @@ auth: { mode: open, keys: [{ name: me, key: ${canary} }] }
   expect(notices.length).toBeGreaterThanOrEqual(5);
   expect(notices.join("\n")).not.toContain(canary);
 });
+
+test.each([
+  ["a forgotten colon", `providers: { openai: { apiKey "${canary}" } }\n`],
+  ["a forgotten name", `providers: { openai: { ${canary} } }\n`],
+  ["a forgotten name of a header", `providers: { openai: { headers: { ${canary} } } }\n`],
+  ["a forgotten name in a list", `auth: { keys: [{ name: a, ${canary} }] }\n`],
+  ["a key where a section is expected", `${canary}: {}\n`],
+])("%s makes a name of a value: the place is told, not the name (F41)", async (_what, text) => {
+  const [first = "", ...others] = await refusal(text);
+  expect([first, ...others].join("\n")).not.toContain(canary);
+  expect(first).toMatch(/^heddle\.yaml:1: /);
+});
