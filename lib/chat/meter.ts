@@ -54,6 +54,8 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
       provider = at.provider;
       model = at.model;
       attempts = at.number;
+      // What an earlier target could not be told is no matter of this one's.
+      dropped = undefined;
     },
     first: () => {
       firstMs ??= services.now() - began;

@@ -161,6 +161,21 @@ describe("the answer's head", () => {
   });
 });
 
+test.each([true, false])(
+  "the second host's limits reach the client on its own wire, though the call was translated; streamed: %s (F29)",
+  async (streamed) => {
+    const gateway = await hosts.gateway("openai-chat", "openai-chat");
+    hosts.first.answer(jsonAnswer(503, rawWires["openai-chat"].error(503, "down")));
+    hosts.second.answer((request, response) => {
+      response.setHeader("x-ratelimit-remaining-requests", "2");
+      return good("openai-chat")(request, response);
+    });
+    const response = await ask(gateway, "openai-chat", streamed);
+    expect(response.headers.get("heddle-provider")).toBe("second");
+    expect(response.headers.get("x-ratelimit-remaining-requests")).toBe("2");
+  },
+);
+
 describe("the same host again", () => {
   const failTwice = (headers: Record<string, string>, times: number[]): Answer => {
     let asked = 0;

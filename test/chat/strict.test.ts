@@ -14,7 +14,9 @@ beforeAll(async () => {
   allowing: { kind: anthropic, apiKey: fake-key-f, baseUrl: "$URL", betas: [context-1m-2025-08-07] }
   none: { kind: anthropic, apiKey: fake-key-h, baseUrl: "$URL", betas: [] }
   passing: { kind: anthropic, apiKey: fake-key-g, baseUrl: "$URL", betas: ["*"] }
+  down: { kind: anthropic, apiKey: fake-key-i, baseUrl: "http://127.0.0.1:1" }
 models:
+  down-then-not: { strategy: fallback, targets: [down/up, chat/up] }
   picky-then-not: { strategy: fallback, targets: [picky/up, chat/up] }
 `);
 });
@@ -139,6 +141,17 @@ test("what says nothing, or is said in other words, is not named", async () => {
     );
     expect(got.text).toContain("Hello");
   }
+});
+
+test("what a target that failed could not be told is not said of the one that answers (F18)", async () => {
+  exchange.gateway.logs.length = 0;
+  const got = await exchange.ask("openai-chat", { model: "down-then-not", messages }, { body: { seed: 1 } });
+  expect(got.headers.get("heddle-provider")).toBe("chat");
+  expect(got.headers.get("heddle-dropped")).toBeNull();
+  const record = (): Record<string, unknown> | undefined =>
+    exchange.gateway.logs.find((line) => line["message"] === "call");
+  await until(() => record() !== undefined, "the call's record");
+  expect(record()).not.toHaveProperty("dropped");
 });
 
 describe("a strict caller", () => {
