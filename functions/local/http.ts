@@ -115,8 +115,10 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
       signal: leaving.signal,
       deadline: Number.POSITIVE_INFINITY,
       waitUntil: (work) => {
+        const over = (): void => void pending.delete(work);
         pending.add(work);
-        void work.finally(() => pending.delete(work));
+        // Whoever hands it over answers for its failures.
+        work.then(over, over);
       },
     };
     let failure: unknown;
@@ -128,6 +130,8 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
       }
     }
     const reply = await handler(call, invocation, failure);
+    // It may be large, and the answer may take minutes.
+    call.body = noBody;
     // A body that is still on its way would be taken for the next request; one that is too large is read to its end.
     if (failure instanceof GatewayError && failure.code === "request_timeout") reply.headers["connection"] = "close";
     await send(request, response, reply);

@@ -68,7 +68,8 @@ export const writeBody = async (body: ReplyBody, writable: Writable, options: Wr
           writable.write(heartbeat);
         }, options.heartbeatMs);
   const onClose = (): void => {
-    void iterator.return?.();
+    // The reader has gone: what letting go fails with changes nothing for anyone, and must not end the process.
+    iterator.return?.().catch(() => undefined);
   };
   writable.once("close", onClose);
   let whole = false;

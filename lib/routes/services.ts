@@ -3,7 +3,6 @@ import { GatewayError, invalid, toGatewayError } from "../model/error.ts";
 import type { Reply } from "../model/call.ts";
 import type { AudioForm, Provider, ProviderServices } from "../providers/provider.ts";
 import type { Usage } from "../model/usage.ts";
-import { byteStream } from "../chat/answer.ts";
 import { parseBody } from "../chat/read.ts";
 import { cancelled } from "../http/upstream-error.ts";
 import { outwards } from "../chat.ts";
@@ -66,24 +65,30 @@ const serve = async (
   }
 };
 
-/** The same bytes; `over` is called once, when they have ended, broken off, or lost their reader. */
+/** The same bytes; `over` is called when they have ended, broken off, or lost their reader: its first call counts. */
 const watched = (
   body: AsyncIterable<Uint8Array | string>,
   over: (error?: GatewayError) => void,
 ): AsyncIterable<Uint8Array | string> => {
-  async function* pass(): AsyncGenerator<Uint8Array | string> {
-    try {
-      yield* body;
-      over();
-    } catch (thrown) {
-      over(toGatewayError(thrown));
-      throw thrown;
-    }
-  }
-  return byteStream(pass(), () => {
-    over(cancelled());
-    return Promise.resolve();
-  });
+  const source = body[Symbol.asyncIterator]();
+  const iterator: AsyncIterator<Uint8Array | string> = {
+    next: async () => {
+      try {
+        const result = await source.next();
+        if (result.done === true) over();
+        return result;
+      } catch (thrown) {
+        over(toGatewayError(thrown));
+        throw thrown;
+      }
+    },
+    return: async () => {
+      over(cancelled());
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 };
 
 const missing = (): GatewayError => new GatewayError("not_implemented", "The provider does not serve this.");

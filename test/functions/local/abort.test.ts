@@ -1,5 +1,6 @@
 // A caller that leaves: its upstream call ends with it, at every phase, and the record says so.
 import { connect } from "node:net";
+import { createGzip } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type ClientWireId, clientWireIds } from "../../../lib/model/wire-id.ts";
 import {
@@ -102,6 +103,27 @@ describe.each(clientWireIds)("client %s", (client) => {
       expect(gateway.logs[0]?.["estimated"]).toBe(true);
     });
   });
+});
+
+test.each(clientWireIds)("in the middle of a compressed stream, from a provider of %s (F30)", async (provider) => {
+  upstream.answer((_request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" });
+    const gzip = createGzip();
+    gzip.pipe(response);
+    gzip.write(rawWires[provider].begin);
+    gzip.flush();
+  });
+  for (const client of [provider, "openai-chat"] as const) {
+    const leaving = new AbortController();
+    const response = await call(client, provider, true, leaving.signal);
+    const reader = response.body!.getReader();
+    expect(Buffer.from((await reader.read()).value ?? "").toString("utf8")).toContain("Hello");
+    leaving.abort();
+    await expect(reader.read()).rejects.toThrow(Error);
+    await until(() => upstream.requests.at(-1)?.aborted === true, "the upstream call ended");
+  }
+  await until(() => gateway.logs.length === 2, "a record of each");
+  expect(gateway.logs.map((line) => line["disconnected"])).toEqual([true, true]);
 });
 
 test("while it waits between two tries, no other is made (F30)", async () => {
