@@ -73,7 +73,7 @@ describe.each(clientWireIds)("client %s", (client) => {
       const raw = rawWires[provider];
       const word = "x".repeat(16 * 1024);
       const delta = deltaOf(raw.begin, word);
-      const frames = 2_000;
+      const frames = 1_500;
       let sent = 0;
       let blocked = false;
       upstream.answer(async (_request, response) => {
@@ -99,7 +99,7 @@ describe.each(clientWireIds)("client %s", (client) => {
       socket.write(
         `POST ${rawWires[client].path(model, true)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       );
-      // 32 MB would pass in no time if nothing held them back.
+      // 24 MB would pass in no time if nothing held them back.
       await until(() => blocked || sent === frames, "the upstream is held back");
       expect(blocked).toBe(true);
       expect(sent).toBeLessThan(frames);
