@@ -81,10 +81,6 @@ export const createChat =
       });
     const read = readOrRecord(call, meterFor);
     const meter = meterFor(read.model, read.stream);
-    const leaving = new AbortController();
-    const leave = (): void => leaving.abort();
-    if (invocation.signal.aborted) leave();
-    else invocation.signal.addEventListener("abort", leave, { once: true });
 
     let firstMaker: string | undefined;
     try {
@@ -93,7 +89,7 @@ export const createChat =
         targets,
         services.retry,
         services.clock,
-        leaving.signal,
+        invocation.signal,
         async (route, number) => {
           const provider = await services.provider(route.provider);
           const maker = provider.makerOf?.(route.model) ?? provider.maker;
@@ -102,7 +98,7 @@ export const createChat =
             provider,
             number,
             moved: maker !== firstMaker,
-            signal: leaving.signal,
+            signal: invocation.signal,
             headers: forwardedHeaders(call.headers, provider, call.trace),
             upstream: services.wire(upstreamWire(provider, route.model, wire.id)),
             target: {
@@ -131,7 +127,8 @@ export const createChat =
     } catch (thrown) {
       const error = outwards(toGatewayError(thrown));
       meter.finish(error.status, error);
-      throw error;
+      const headers = { ...error.details.headers, ...meter.headers() };
+      throw new GatewayError(error.code, error.message, { ...error.details, headers });
     }
   };
 

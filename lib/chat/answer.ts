@@ -1,7 +1,7 @@
 // What both ways of answering share: reading an upstream's refusal, the headers of a stream, an error in the middle of one.
 import { readAll, type TransportResponse } from "../http/transport.ts";
 import type { GatewayError } from "../model/error.ts";
-import type { Headers, ReplyBody } from "../model/call.ts";
+import type { Headers } from "../model/call.ts";
 import type { StreamEvent } from "../model/event.ts";
 import type { ClientWire, EventEncoder, ReplyContext } from "../wires/wire.ts";
 import { arrayHeartbeat, encodeGeminiArray } from "../wires/gemini-generate/index.ts";
@@ -33,6 +33,18 @@ export const eventStreamHeaders = (contentType?: string): Headers => ({
   "x-accel-buffering": "no",
 });
 
+/** Upstream response headers that mean something to the client on its own wire. */
+const passedHeader = /^(?:x-ratelimit-|anthropic-ratelimit-|retry-after$|openai-processing-ms$|openai-version$)/;
+
+export const passedHeaders = (headers: Headers): Headers => {
+  const passed: Headers = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined && passedHeader.test(name)) passed[name] = value;
+  }
+  return passed;
+};
+
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /** 24 characters of [A-Za-z0-9]: an id's body. */
@@ -58,8 +70,8 @@ export const streamType = (read: ReadCall): string => (read.call.array ? arrayTy
 export const heartbeatOf = (read: ReadCall): string => (read.call.array ? arrayHeartbeat : read.call.wire.heartbeat);
 
 /** A failure after the 200, as the wire's own event and a clean end (F26). For streams whose bytes were passed: no encoder has followed them. */
-export const inBandError = (read: ReadCall, error: GatewayError): string => {
-  const encoder = standaloneEncoder(read.call.wire);
+export const inBandError = (wire: ClientWire, error: GatewayError): string => {
+  const encoder = standaloneEncoder(wire);
   const event: StreamEvent = { type: "error", error };
   return encoder.push([event]) + encoder.end();
 };
@@ -70,27 +82,3 @@ const standaloneEncoder = (wire: ClientWire): EventEncoder =>
     now: Date.now(),
     newId,
   });
-
-/** A generator as a body whose `abandon` runs once where the reader leaves early, even before it began (a generator's `finally` would not). */
-export const byteStream = (
-  source: AsyncGenerator<Uint8Array | string>,
-  abandon: () => Promise<void>,
-): Exclude<ReplyBody, string | Uint8Array> => {
-  let over = false;
-  const iterator: AsyncIterator<Uint8Array | string> = {
-    next: async () => {
-      const result = await source.next();
-      if (result.done === true) over = true;
-      return result;
-    },
-    return: async () => {
-      if (!over) {
-        over = true;
-        await abandon();
-        await source.return(undefined);
-      }
-      return { done: true, value: undefined };
-    },
-  };
-  return { [Symbol.asyncIterator]: () => iterator };
-};

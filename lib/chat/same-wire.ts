@@ -5,19 +5,20 @@ import { GatewayError, toGatewayError } from "../model/error.ts";
 import { isObject, parseJson } from "../model/json.ts";
 import type { Headers, Reply } from "../model/call.ts";
 import type { Usage } from "../model/usage.ts";
-import type { Dialect } from "../wires/wire.ts";
+import type { ClientWire, Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
-import { arrayForm, asTheyAre } from "./array.ts";
+import { arrayForm, asTheyAre, type Form } from "./array.ts";
 import { mayHoldForeignState } from "./foreign-state.ts";
-import { createFrameCutter } from "./frames.ts";
-import { createTap } from "./tap.ts";
+import { createFrameCutter, type FrameCutter } from "./frames.ts";
+import { type Flow, type Piece, pump } from "./pump.ts";
+import { createTap, type Tap } from "./tap.ts";
 import {
   arrayType,
-  byteStream,
   eventStreamHeaders,
   heartbeatOf,
   inBandError,
   isEventStream,
+  passedHeaders,
   upstreamError,
 } from "./answer.ts";
 
@@ -67,18 +68,6 @@ export const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
   )
     edits.push({ start: model.start, end: model.end, text: JSON.stringify(attempt.target.model) });
   return splice(call.body, edits);
-};
-
-/** Upstream response headers that mean something to the client on its own wire. */
-const passedHeader = /^(?:x-ratelimit-|anthropic-ratelimit-|retry-after$|openai-processing-ms$|openai-version$)/;
-
-export const passedHeaders = (headers: Headers): Headers => {
-  const passed: Headers = {};
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined && passedHeader.test(name)) passed[name] = value;
-  }
-  return passed;
 };
 
 export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter): Promise<Reply> => {
@@ -156,73 +145,84 @@ const passStream = async (
 ): Promise<Reply> => {
   const iterator = response.body[Symbol.asyncIterator]();
   const cutter = createFrameCutter();
-  const tap = createTap(attempt.upstream, attempt.target);
-  const hideUsage = asksForUsage(read, attempt);
-  const form = read.call.array ? arrayForm() : asTheyAre;
-  const shown = (frames: Uint8Array): Uint8Array | string => form.push(hideUsage ? withoutUsageFrame(frames) : frames);
   const first = await firstFrames(iterator, cutter, attempt);
   meter.first();
-
-  async function* rest(): AsyncGenerator<Uint8Array | string> {
-    let failure: GatewayError | undefined;
-    try {
-      tap.see(first);
-      yield shown(first);
-      for (;;) {
-        const { done, value } = await iterator.next();
-        if (done === true) break;
-        const frames = cutter.push(value);
-        if (frames === undefined) continue;
-        tap.see(frames);
-        yield shown(frames);
-      }
-    } catch (thrown) {
-      failure = toGatewayError(thrown);
-    }
-    const tail = failure === undefined ? cutter.rest() : undefined;
-    if (tail !== undefined && tail.length > 0) tap.see(tail);
-    const learnt = tap.end();
-    if (failure === undefined && !learnt.finished && !learnt.failed)
-      failure = new GatewayError("upstream_error", "The provider's stream ended before it was finished.", {
-        provider: attempt.provider.id,
-      });
-    // Half an event would swallow the error that follows it; what ends a stream may lack its blank line.
-    if (failure === undefined && tail !== undefined && tail.length > 0) yield shown(tail);
-    settle(learnt, failure);
-    if (failure?.code === "cancelled") return;
-    if (failure !== undefined) yield form.push(Buffer.from(inBandError(read, failure)));
-    const closing = form.close();
-    if (closing !== "") yield closing;
-  }
-
-  let settled = false;
-  const settle = (learnt: ReturnType<typeof tap.end>, failure: GatewayError | undefined): void => {
-    if (settled) return;
-    settled = true;
-    const estimated = learnt.usage === undefined || !learnt.finished;
-    const usage = learnt.usage ?? { input: Math.ceil(read.call.body.length / 4), output: learnt.estimatedOutput };
-    meter.usage(estimated ? { ...usage, output: Math.max(usage.output, learnt.estimatedOutput) } : usage, estimated);
-    const inBand = learnt.failed
-      ? new GatewayError("upstream_error", "The provider ended its stream with an error.", {
-          provider: attempt.provider.id,
-        })
-      : undefined;
-    meter.finish(200, failure ?? inBand);
-  };
-
+  const { array, wire, body } = read.call;
+  const flow = passFlow({
+    cutter,
+    tap: createTap(attempt.upstream, attempt.target),
+    form: array ? arrayForm() : asTheyAre,
+    hideUsage: asksForUsage(read, attempt),
+    meter,
+    wire,
+    provider: attempt.provider.id,
+    estimatedInput: Math.ceil(body.length / 4),
+  });
   return {
     status: 200,
     headers: {
-      ...eventStreamHeaders(read.call.array ? arrayType : response.headers["content-type"]),
+      ...eventStreamHeaders(array ? arrayType : response.headers["content-type"]),
       ...passedHeaders(response.headers),
     },
     heartbeat: heartbeatOf(read),
-    body: byteStream(rest(), async () => {
-      // The caller left: the upstream is let go, and what was made until then is metered in full (F30, F31).
-      await iterator.return?.();
-      settle(tap.end(), new GatewayError("cancelled", "The caller has gone."));
-    }),
+    body: pump(iterator, flow.frames(first), flow),
   };
+};
+
+/** What a passed stream needs while it runs. Not the request: that may be large, and the answer may take minutes. */
+type Passing = {
+  cutter: FrameCutter;
+  tap: Tap;
+  form: Form;
+  hideUsage: boolean;
+  meter: Meter;
+  wire: ClientWire;
+  provider: string;
+  estimatedInput: number;
+};
+
+const passFlow = (passing: Passing): Flow & { frames: (whole: Uint8Array) => Piece } => {
+  const { cutter, tap, form, hideUsage, provider } = passing;
+  const frames = (whole: Uint8Array): Piece => {
+    tap.see(whole);
+    return form.push(hideUsage ? withoutUsageFrame(whole) : whole);
+  };
+  return {
+    frames,
+    read: (bytes) => {
+      const whole = cutter.push(bytes);
+      return whole === undefined ? "" : frames(whole);
+    },
+    over: () => false,
+    end: (broken) => {
+      // Half an event would swallow the error that follows it; what ends a stream may lack its blank line.
+      const tail = broken === undefined ? cutter.rest() : undefined;
+      const last = tail === undefined || tail.length === 0 ? "" : frames(tail);
+      const learnt = tap.end();
+      const failure =
+        broken ??
+        (learnt.finished || learnt.failed
+          ? undefined
+          : new GatewayError("upstream_error", "The provider's stream ended before it was finished.", { provider }));
+      settle(passing, learnt, failure);
+      if (failure?.code === "cancelled") return "";
+      const piece = failure === undefined ? last : form.push(Buffer.from(inBandError(passing.wire, failure)));
+      const closing = form.close();
+      return closing === "" ? piece : `${typeof piece === "string" ? piece : ""}${closing}`;
+    },
+    leave: () => settle(passing, tap.end(), new GatewayError("cancelled", "The caller has gone.")),
+  };
+};
+
+const settle = (passing: Passing, learnt: ReturnType<Tap["end"]>, failure: GatewayError | undefined): void => {
+  const { meter, provider, estimatedInput } = passing;
+  const estimated = learnt.usage === undefined || !learnt.finished;
+  const usage = learnt.usage ?? { input: estimatedInput, output: learnt.estimatedOutput };
+  meter.usage(estimated ? { ...usage, output: Math.max(usage.output, learnt.estimatedOutput) } : usage, estimated);
+  const inBand = learnt.failed
+    ? new GatewayError("upstream_error", "The provider ended its stream with an error.", { provider })
+    : undefined;
+  meter.finish(200, failure ?? inBand);
 };
 
 /** Reads until there is a real event; comments alone are not (F25). An error that comes first is a failure like any other (F27). */

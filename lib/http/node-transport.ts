@@ -3,7 +3,7 @@ import type * as Http from "node:http";
 import type * as Https from "node:https";
 import type { LookupFunction } from "node:net";
 import { GatewayError } from "../model/error.ts";
-import { createByteQueue } from "./byte-queue.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { decompressed } from "./decompress.ts";
 import type { Transport, TransportResponse } from "./transport.ts";
 import { plainHeaders, type TransportTimeouts } from "./transport-shared.ts";
@@ -73,7 +73,7 @@ export const createNodeTransport = (timeouts: TransportTimeouts, options: NodeTr
         });
         client.on("response", (response) => {
           settled();
-          const queue = createByteQueue({
+          const queue = new ByteQueue({
             pause: () => response.pause(),
             resume: () => response.resume(),
             abandon: () => client.destroy(),
@@ -93,7 +93,7 @@ export const createNodeTransport = (timeouts: TransportTimeouts, options: NodeTr
           const plain = plainHeaders(response.headers);
           let body: TransportResponse["body"];
           try {
-            body = decompressed(plain, queue.body);
+            body = decompressed(plain, queue);
           } catch (error) {
             client.destroy();
             reject(upstreamFailure(error, "body", signal));

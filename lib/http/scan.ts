@@ -87,7 +87,9 @@ export const scanObject = (body: Uint8Array): Scan | undefined => {
 /** The source text of a member's value, as UTF-8; undefined where it is absent. */
 export const memberText = (scan: Scan, name: string): string | undefined => {
   const member = scan.members.get(name);
-  return member === undefined ? undefined : Buffer.from(scan.text.slice(member.start, member.end), "latin1").toString("utf8");
+  return member === undefined
+    ? undefined
+    : Buffer.from(scan.text.slice(member.start, member.end), "latin1").toString("utf8");
 };
 
 /** `body` with some byte ranges replaced; ranges in order, not overlapping. Everything else stays byte for byte. */
