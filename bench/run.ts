@@ -38,6 +38,8 @@ const chatBody = (model: string, stream: boolean, text: string): unknown => ({
 
 const portkey = here("./peers/node_modules/@portkey-ai/gateway/build/start-server.js");
 const heddle = here("../dist/local/heddle.js");
+/** As `npm start` sets them: the youngest objects of a gateway live as long as a stream, and a large nursery only keeps them in memory. */
+const heddleFlags = ["--max-semi-space-size=8"];
 const heddleEnv = (port: number): Record<string, string> => ({
   HEDDLE_CONFIG: here("./heddle.yaml"),
   HEDDLE_PORT: String(port),
@@ -56,7 +58,7 @@ const subjects: Subject[] = [
   {
     name: "heddle same wire",
     port: 9_903,
-    command: ["node", heddle, "serve"],
+    command: ["node", ...heddleFlags, heddle, "serve"],
     env: heddleEnv(9_903),
     path: "/v1/chat/completions",
     headers: { authorization: `Bearer ${fakeKey}` },
@@ -65,7 +67,7 @@ const subjects: Subject[] = [
   {
     name: "heddle cross wire",
     port: 9_903,
-    command: ["node", heddle, "serve"],
+    command: ["node", ...heddleFlags, heddle, "serve"],
     env: heddleEnv(9_903),
     path: "/v1/messages",
     headers: { "x-api-key": fakeKey, "anthropic-version": "2023-06-01" },

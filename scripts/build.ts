@@ -23,8 +23,10 @@ const leanBuiltins: Plugin = {
     bundler.onLoad({ filter: /.*/, namespace: "builtin" }, async ({ path }) => {
       const module = (await import(`node:${path}`)) as Record<string, unknown>;
       const names = Object.keys(module).filter((name) => name !== "default" && /^[A-Za-z_$][\w$]*$/.test(name));
+      // Marked pure, so that names nobody takes are never read: some are getters that load all of fetch (48 ms).
+      const taken = names.map((name) => `export const ${name} = /* @__PURE__ */ take("${name}");`);
       return {
-        contents: `const m = process.getBuiltinModule("node:${path}");\nexport default m;\n${names.map((name) => `export const ${name} = m.${name};`).join("\n")}`,
+        contents: `const m = process.getBuiltinModule("node:${path}");\nconst take = (name) => m[name];\nexport default m;\n${taken.join("\n")}`,
         loader: "js",
       };
     });
@@ -45,6 +47,11 @@ const undiciAgent: Plugin = {
       contents: `export { default as Agent } from "undici/lib/dispatcher/agent.js";`,
       resolveDir: root,
     }));
+    // Never used here: HTTP/2 is off (`allowH2: false`) and loads node:http2 (14 ms); milo is a parser that only a variable switches on.
+    bundler.onLoad({ filter: /undici\/lib\/(?:dispatcher\/client-h2|milo\/(?:simd|no-simd))\.js$/ }, () => ({
+      contents: `module.exports = () => { throw new Error("not in this bundle"); };`,
+      loader: "js",
+    }));
   },
 };
 
@@ -62,7 +69,7 @@ const out = resolve(root, process.argv[2] ?? "dist");
 await rm(out, { recursive: true, force: true });
 
 const result = await build({
-  entryPoints: { "local/heddle": "functions/local/cli.ts" },
+  entryPoints: { "local/heddle": "functions/local/heddle.ts" },
   outdir: out,
   bundle: true,
   splitting: true,

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The `heddle` command: `serve` (default) and `check`.
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";

@@ -7,7 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 
-const cli = fileURLToPath(new URL("../../functions/local/cli.ts", import.meta.url));
+const cli = fileURLToPath(new URL("../../functions/local/heddle.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "heddle-check-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 

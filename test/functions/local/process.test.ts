@@ -10,7 +10,7 @@ import { version } from "../../../functions/local/version.ts";
 import { startUpstream, type TestUpstream, until } from "../../support/gateway.ts";
 import { rawWires } from "../../support/wires.ts";
 
-const cli = fileURLToPath(new URL("../../../functions/local/cli.ts", import.meta.url));
+const cli = fileURLToPath(new URL("../../../functions/local/heddle.ts", import.meta.url));
 const secret = "sk-canary-0123456789abcdefghij";
 
 type Ended = { code: number | null; signal: NodeJS.Signals | null };
