@@ -4,6 +4,7 @@ import process from "node:process";
 import { loadConfig } from "../../lib/config.ts";
 import { banner } from "./banner.ts";
 import { runCheck } from "./check.ts";
+import { createLineWriter } from "./lines.ts";
 import { startServer } from "./server.ts";
 import { version } from "./version.ts";
 
@@ -18,7 +19,9 @@ const readFile = (path: string): string | undefined => (existsSync(path) ? readF
 
 const serve = async (): Promise<void> => {
   const config = await loadConfig({ env: process.env, readFile });
-  const running = await startServer(config, { version, write: (line) => void process.stdout.write(`${line}\n`) });
+  const log = createLineWriter(process.stdout);
+  process.on("exit", log.flush);
+  const running = await startServer(config, { version, write: log.write });
   process.stderr.write(`${banner(config, running.url, version)}\n`);
   let stopping = false;
   const stop = (): void => {

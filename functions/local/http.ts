@@ -14,14 +14,14 @@ export type Handler = (call: Call, invocation: Invocation, failure?: unknown) =>
 const requestIdPattern = /^[A-Za-z0-9._-]{8,128}$/;
 
 const headersOf = (request: IncomingMessage): Headers => {
-  const headers: Headers = {};
-  for (const name in request.headers) {
-    const value = request.headers[name];
-    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ");
-  }
-  return headers;
+  // Of a request's headers Node gives only this one as a list; the others are not copied.
+  const cookies = request.headers["set-cookie"];
+  if (cookies === undefined) return request.headers as Headers;
+  return { ...(request.headers as Headers), "set-cookie": cookies.join(", ") };
 };
 
+/** Bytes that are cheaper to copy than to write apart. */
+const smallBody = 32 * 1024;
 const noBody = new Uint8Array(0);
 let counter = 0;
 const prefix = Math.random().toString(36).slice(2, 10);
@@ -93,6 +93,11 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
     if (request.method === "HEAD") {
       if (!whole) await body[Symbol.asyncIterator]().return?.();
       response.end();
+      return;
+    }
+    if (body instanceof Uint8Array && body.length <= smallBody) {
+      // A text of one byte a character goes out in one write with the head; bytes would be a second one.
+      response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1"), "latin1");
       return;
     }
     await writeBody(body, response, { heartbeat: reply.heartbeat ?? "", heartbeatMs: config.heartbeatMs });

@@ -34,8 +34,12 @@ const cut = (text: string): string => (text.length > 200 ? text.slice(0, 200) : 
 export const createLog = ({ level, write, now = Date.now }: LogOptions): Log => {
   const threshold = logLevels.indexOf(level);
   const allowed = (wanted: LogLevel): boolean => logLevels.indexOf(wanted) >= threshold;
+  const head = (kind: LogLevel): { time: string; level: LogLevel } => ({
+    time: new Date(now()).toISOString(),
+    level: kind,
+  });
   const line = (kind: LogLevel, fields: object): void => {
-    write(JSON.stringify({ time: new Date(now()).toISOString(), level: kind, ...fields }));
+    write(JSON.stringify({ ...head(kind), ...fields }));
   };
   return {
     call: (record) => {
@@ -43,7 +47,11 @@ export const createLog = ({ level, write, now = Date.now }: LogOptions): Log => 
         record.status >= 500 ? "error" : record.errorCode !== undefined && !record.disconnected ? "warn" : "info";
       if (!allowed(kind)) return;
       const { usage } = record;
-      line(kind, {
+      const { time } = head(kind);
+      // One object, not two put together: this runs once a call.
+      const fields = {
+        time,
+        level: kind,
         message: "call",
         requestId: record.requestId,
         traceId: record.traceId,
@@ -69,7 +77,8 @@ export const createLog = ({ level, write, now = Date.now }: LogOptions): Log => 
         disconnected: record.disconnected ? true : undefined,
         key: record.keyName,
         dropped: record.dropped,
-      });
+      };
+      write(JSON.stringify(fields));
     },
     warn: (message, fields) => {
       if (allowed("warn")) line("warn", { message, ...fields });

@@ -181,12 +181,9 @@ export const createMetrics = (options: MetricsOptions = {}): Metrics => {
   return {
     record: (record) => {
       const series = seriesOf(record);
-      increment(
-        series.requests,
-        `operation="${escape(record.operation)}",status="${Math.floor(record.status / 100)}xx"`,
-      );
+      increment(series.requests, `operation="${record.operation}",status="${Math.floor(record.status / 100)}xx"`);
       if (record.disconnected) series.disconnects += 1;
-      else if (record.errorCode !== undefined) increment(series.errors, `code="${escape(record.errorCode)}"`);
+      else if (record.errorCode !== undefined) increment(series.errors, `code="${record.errorCode}"`);
       series.attempts += record.attempts;
       observe(series.duration, record.totalMs);
       if (record.ttftMs !== undefined) observe(series.first, record.ttftMs);

@@ -27,14 +27,25 @@ const parseTraceparent = (header: string | undefined): Parent | undefined => {
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 };
 
-/** 16 or 32 hex digits: the runtime makes these in bulk. Some of their bits are fixed, so that they are never all zeros, which would mean none. */
-const newId = (digits: number): string => crypto.randomUUID().replaceAll("-", "").slice(-digits);
+const pool = Buffer.alloc(24 * 256);
+let next = pool.length;
+
+/** 48 hex digits, from random bytes made in bulk. All zeros, which would mean none, will not happen. */
+const newIds = (): string => {
+  if (next === pool.length) {
+    crypto.getRandomValues(pool);
+    next = 0;
+  }
+  next += 24;
+  return pool.toString("hex", next - 24, next);
+};
 
 /** The trace of one call, from its headers (lower-case names). A trace that begins here is not sampled unless `sampled` says so. */
 export const traceOf = (headers: Headers, sampled = false): Trace => {
   const parent = parseTraceparent(headers["traceparent"]);
-  const traceId = parent?.traceId ?? newId(32);
-  const spanId = newId(16);
+  const ids = newIds();
+  const traceId = parent?.traceId ?? ids.slice(0, 32);
+  const spanId = ids.slice(32);
   const isSampled = parent?.sampled ?? sampled;
   const trace: Trace = {
     traceId,
