@@ -1,6 +1,8 @@
 // Cost as callers and operators see it: in the log, the header and the metrics, from what each wire's provider tells.
 import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -137,7 +139,8 @@ const no = () => { process.stderr.write("REACHED OUT"); process.exit(7); };
 net.Socket.prototype.connect = no; globalThis.fetch = no;`;
   const cli = fileURLToPath(new URL("../../functions/local/cli.ts", import.meta.url));
   const child = spawn(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(guard)}`, cli], {
-    cwd: tmpdir(),
+    // Nobody else's configuration lies here.
+    cwd: mkdtempSync(join(tmpdir(), "heddle-")),
     env: { HEDDLE_PORT: "0", OPENAI_API_KEY: "k", ANTHROPIC_API_KEY: "k", GEMINI_API_KEY: "k" },
   });
   let out = "";
