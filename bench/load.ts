@@ -3,7 +3,7 @@
 //   {"mode":"loop","port":9902,"path":"/v1/…","headers":{},"body":{},"connections":50,"seconds":3}
 //   {"mode":"streams",…,"streams":1000,"rampMs":2000}
 import { connect } from "node:net";
-import { text } from "node:stream/consumers";
+import { text as textOf } from "node:stream/consumers";
 
 export type LoadPlan = {
   mode: "loop" | "streams";
@@ -173,4 +173,4 @@ const run = (plan: LoadPlan): Promise<LoadResult> =>
     for (let at = 0; at < total; at += 1) setTimeout(start, ((plan.rampMs ?? 0) * at) / total);
   });
 
-process.stdout.write(`${JSON.stringify(await run(JSON.parse(await text(process.stdin)) as LoadPlan))}\n`);
+process.stdout.write(`${JSON.stringify(await run(JSON.parse(await textOf(process.stdin)) as LoadPlan))}\n`);

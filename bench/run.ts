@@ -327,18 +327,18 @@ if (wanted("start")) {
       });
       const body = JSON.stringify(subject.body("openai/bench-0-0", false, "hi"));
       const ask = (): void => {
-        fetch(`http://127.0.0.1:${subject.port}${subject.path}`, {
+        void answered().catch(() => setTimeout(ask, 2));
+      };
+      const answered = async (): Promise<void> => {
+        const response = await fetch(`http://127.0.0.1:${subject.port}${subject.path}`, {
           method: "POST",
           headers: { "content-type": "application/json", ...subject.headers },
           body,
-        })
-          .then(async (response) => {
-            await response.text();
-            const took = performance.now() - began;
-            await stop(child);
-            resolve(took);
-          })
-          .catch(() => setTimeout(ask, 2));
+        });
+        await response.text();
+        const took = performance.now() - began;
+        await stop(child);
+        resolve(took);
       };
       ask();
     });

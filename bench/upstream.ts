@@ -79,9 +79,9 @@ const serve = (socket: Socket): void => {
       if (need < 0) {
         const end = waiting.indexOf("\r\n\r\n");
         if (end < 0) return;
-        const head = waiting.toString("latin1", 0, end);
-        const length = /content-length: *(\d+)/i.exec(head)?.[1];
-        if (length === undefined && /transfer-encoding: *chunked/i.test(head)) {
+        const heading = waiting.toString("latin1", 0, end);
+        const length = /content-length: *(\d+)/i.exec(heading)?.[1];
+        if (length === undefined && /transfer-encoding: *chunked/i.test(heading)) {
           const last = waiting.indexOf("\r\n0\r\n\r\n", end + 2);
           if (last < 0) return;
           need = last + 7;

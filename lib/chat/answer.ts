@@ -48,7 +48,7 @@ export const passedHeaders = (headers: Headers): Headers => {
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /** 24 characters of [A-Za-z0-9]: an id's body. */
-export const newId = (): string => {
+const newId = (): string => {
   let id = "";
   for (let at = 0; at < 24; at += 1) id += letters[Math.floor(Math.random() * letters.length)];
   return id;

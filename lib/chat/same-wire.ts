@@ -52,7 +52,7 @@ const asksForUsage = (read: ReadCall, attempt: Attempt): boolean =>
   attempt.provider.kind !== "echo" &&
   read.scan?.members.has("stream_options") === false;
 
-export const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
+const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
   const { scan, call } = read;
   if (scan === undefined) return call.body;
   const edits: { start: number; end: number; text: string }[] = [];

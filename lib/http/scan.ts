@@ -1,7 +1,7 @@
 // The top level of a JSON object, found without parsing it: what pass-through needs to know and to replace costs a scan, not a parse (SPEED).
 
 /** Byte offsets of a member: its key's opening quote, its value's first byte and the byte after its value. */
-export type Member = { keyStart: number; start: number; end: number };
+type Member = { keyStart: number; start: number; end: number };
 
 export type Scan = {
   /** The body, one character a byte. */

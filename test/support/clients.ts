@@ -54,7 +54,7 @@ const statusOf = (error: unknown): number | undefined => {
   }
   const cause = (error as Record<string, unknown>)["lastError"] ?? (error as Record<string, unknown>)["cause"];
   if (cause !== undefined && cause !== error) return statusOf(cause);
-  const found = /\b([45]\d\d)\b/.exec(String((error as Error).message));
+  const found = /\b([45]\d\d)\b/.exec((error as Error).message);
   return found === null ? undefined : Number(found[1]);
 };
 const failing = async (run: () => Promise<unknown>): Promise<number | undefined> => {
@@ -86,7 +86,7 @@ const openaiChat: Client = {
       messages: [{ role: "user", content: prompt }, message, { role: "user", content: "go on" }],
     });
     return {
-      thought: String((message as { reasoning_content?: unknown }).reasoning_content ?? ""),
+      thought: (message as { reasoning_content?: string }).reasoning_content ?? "",
       text: next.choices[0]?.message.content ?? "",
     };
   },
@@ -546,13 +546,13 @@ const vercel = (name: string, modelOf: (url: string, model: string) => LanguageM
       maxRetries: 0,
       stopWhen: stepCountIs(4),
       tools: Object.fromEntries(
-        tools.map(({ name, description }) => [
-          name,
+        tools.map(({ name: toolName, description }) => [
+          toolName,
           tool({
             description,
             inputSchema: jsonSchema<{ city: string }>(weatherSchema as never),
             execute: () => {
-              called.push(name);
+              called.push(toolName);
               return Promise.resolve(toolAnswer);
             },
           }),
@@ -608,7 +608,7 @@ const vercel = (name: string, modelOf: (url: string, model: string) => LanguageM
 const langchain = (
   name: string,
   modelOf: (url: string, model: string) => BaseChatModel,
-  thoughtOf: (message: AIMessage) => unknown,
+  thoughtOf: (message: AIMessage) => string,
   more: Partial<Client> = {},
 ): Client => ({
   ...more,
@@ -616,7 +616,7 @@ const langchain = (
   reasoning: async (url, model, prompt) => {
     const first = (await modelOf(url, model).invoke(prompt)) as AIMessage;
     const next = await modelOf(url, model).invoke([new HumanMessage(prompt), first, new HumanMessage("go on")]);
-    return { thought: String(thoughtOf(first) ?? ""), text: next.text };
+    return { thought: thoughtOf(first), text: next.text };
   },
   plain: async (url, model, prompt) => (await modelOf(url, model).invoke(prompt)).text,
   stream: async (url, model, prompt) => {
@@ -667,7 +667,7 @@ const langchain = (
 });
 
 const blocks = (message: AIMessage): Record<string, unknown>[] =>
-  Array.isArray(message.content) ? (message.content as Record<string, unknown>[]) : [];
+  Array.isArray(message.content) ? message.content : [];
 
 export const clients: readonly Client[] = [
   openaiChat,
@@ -689,7 +689,7 @@ export const clients: readonly Client[] = [
   langchain(
     "openai",
     (url, model) => new ChatOpenAI({ model, apiKey: key, maxRetries: 0, configuration: { baseURL: `${url}/v1` } }),
-    (message) => message.additional_kwargs["reasoning_content"],
+    (message) => (message.additional_kwargs["reasoning_content"] as string | undefined) ?? "",
   ),
   langchain(
     "anthropic",

@@ -37,7 +37,9 @@ export const neutralSummary = (response: ChatResponse): Summary => ({
   text: response.parts.map((part) => (part.type === "text" ? part.text : "")).join(""),
   refusal: response.parts.some((part) => part.type === "refusal"),
   calls: response.parts.flatMap((part) =>
-    part.type !== "tool-call" ? [] : [{ name: part.name, arguments: part.custom === true ? { input: part.arguments } : parse(part.arguments) }],
+    part.type !== "tool-call"
+      ? []
+      : [{ name: part.name, arguments: part.custom === true ? { input: part.arguments } : parse(part.arguments) }],
   ),
   stop: neutralStops[response.reason] ?? "end",
   input: response.usage?.input ?? 0,
@@ -49,7 +51,12 @@ const fetchOf =
   (): Promise<Response> =>
     Promise.resolve(new Response(body, { status, headers: { "content-type": contentType } }));
 
-const chatStops: Record<string, string> = { length: "length", tool_calls: "tool", function_call: "tool", content_filter: "filter" };
+const chatStops: Record<string, string> = {
+  length: "length",
+  tool_calls: "tool",
+  function_call: "tool",
+  content_filter: "filter",
+};
 
 const chatSummary = (completion: OpenAI.Chat.Completions.ChatCompletion): Summary => {
   const choice = completion.choices[0];
@@ -98,12 +105,17 @@ const responsesSummary = (response: OpenAI.Responses.Response): Summary => {
 const messagesSummary = (message: Anthropic.Message): Summary => ({
   text: message.content.map((block) => (block.type === "text" ? block.text : "")).join(""),
   refusal: false,
-  calls: message.content.flatMap((block) => (block.type === "tool_use" ? [{ name: block.name, arguments: block.input }] : [])),
+  calls: message.content.flatMap((block) =>
+    block.type === "tool_use" ? [{ name: block.name, arguments: block.input }] : [],
+  ),
   stop:
     { max_tokens: "length", model_context_window_exceeded: "length", tool_use: "tool", refusal: "filter" }[
       message.stop_reason as string
     ] ?? "end",
-  input: message.usage.input_tokens + (message.usage.cache_read_input_tokens ?? 0) + (message.usage.cache_creation_input_tokens ?? 0),
+  input:
+    message.usage.input_tokens +
+    (message.usage.cache_read_input_tokens ?? 0) +
+    (message.usage.cache_creation_input_tokens ?? 0),
   output: message.usage.output_tokens,
 });
 
@@ -125,11 +137,12 @@ const geminiSummary = (chunks: readonly GenerateContentResponse[]): Summary => {
   // A server that Gemini calls answers in place: such calls are not the client's.
   const answered = new Set(parts.map((part) => part.functionResponse?.name));
   const calls = parts.flatMap((part) =>
-    part.functionCall === undefined || answered.has(part.functionCall.name) ? [] : [{ name: part.functionCall.name ?? "", arguments: part.functionCall.args ?? {} }],
+    part.functionCall === undefined || answered.has(part.functionCall.name)
+      ? []
+      : [{ name: part.functionCall.name ?? "", arguments: part.functionCall.args ?? {} }],
   );
-  const finish = chunks.findLast((chunk) => chunk.candidates?.[0]?.finishReason !== undefined)?.candidates?.[0]?.finishReason as
-    | string
-    | undefined;
+  const finish = chunks.findLast((chunk) => chunk.candidates?.[0]?.finishReason !== undefined)?.candidates?.[0]
+    ?.finishReason as string | undefined;
   const usage = chunks.findLast((chunk) => chunk.usageMetadata !== undefined)?.usageMetadata;
   const blocked = chunks.some((chunk) => chunk.promptFeedback?.blockReason !== undefined);
   return {
@@ -147,23 +160,41 @@ const key = "fake-key";
 /** What the wire's official SDK reads from a whole answer or a stream (by its stream helper). Rejects where the SDK throws. */
 export const readWithSdk: Record<ClientWireId, (body: string, stream: boolean) => Promise<Summary>> = {
   "openai-chat": async (body, stream) => {
-    const client = new OpenAI({ apiKey: key, maxRetries: 0, fetch: fetchOf(body, stream ? "text/event-stream" : "application/json") });
+    const client = new OpenAI({
+      apiKey: key,
+      maxRetries: 0,
+      fetch: fetchOf(body, stream ? "text/event-stream" : "application/json"),
+    });
     const call = { model: "m", messages: [{ role: "user" as const, content: "hi" }] };
     return chatSummary(
       stream
-        ? await client.chat.completions.stream({ ...call, stream_options: { include_usage: true } }).finalChatCompletion()
+        ? await client.chat.completions
+            .stream({ ...call, stream_options: { include_usage: true } })
+            .finalChatCompletion()
         : await client.chat.completions.create(call),
     );
   },
   "openai-responses": async (body, stream) => {
-    const client = new OpenAI({ apiKey: key, maxRetries: 0, fetch: fetchOf(body, stream ? "text/event-stream" : "application/json") });
+    const client = new OpenAI({
+      apiKey: key,
+      maxRetries: 0,
+      fetch: fetchOf(body, stream ? "text/event-stream" : "application/json"),
+    });
     const call = { model: "m", input: "hi" };
-    return responsesSummary(stream ? await client.responses.stream(call).finalResponse() : await client.responses.create(call));
+    return responsesSummary(
+      stream ? await client.responses.stream(call).finalResponse() : await client.responses.create(call),
+    );
   },
   "anthropic-messages": async (body, stream) => {
-    const client = new Anthropic({ apiKey: key, maxRetries: 0, fetch: fetchOf(body, stream ? "text/event-stream" : "application/json") });
+    const client = new Anthropic({
+      apiKey: key,
+      maxRetries: 0,
+      fetch: fetchOf(body, stream ? "text/event-stream" : "application/json"),
+    });
     const call = { model: "m", max_tokens: 100, messages: [{ role: "user" as const, content: "hi" }] };
-    return messagesSummary(stream ? await client.messages.stream(call).finalMessage() : await client.messages.create(call));
+    return messagesSummary(
+      stream ? await client.messages.stream(call).finalMessage() : await client.messages.create(call),
+    );
   },
   "gemini-generate": async (body, stream) => {
     const real = globalThis.fetch;
@@ -172,7 +203,8 @@ export const readWithSdk: Record<ClientWireId, (body: string, stream: boolean) =
       const client = new GoogleGenAI({ apiKey: key });
       if (!stream) return geminiSummary([await client.models.generateContent({ model: "m", contents: "hi" })]);
       const chunks: GenerateContentResponse[] = [];
-      for await (const chunk of await client.models.generateContentStream({ model: "m", contents: "hi" })) chunks.push(chunk);
+      for await (const chunk of await client.models.generateContentStream({ model: "m", contents: "hi" }))
+        chunks.push(chunk);
       return geminiSummary(chunks);
     } finally {
       globalThis.fetch = real;

@@ -80,7 +80,7 @@ const expected = (answer: ChatResponse): Omit<Seen, "finish" | "usage"> => ({
       ? [{ name: part.name, args: JSON.parse(part.arguments) as unknown }]
       : // What a server was called for and has answered in place still stands in the answer.
         part.type === "opaque" && isObject(part.value) && isObject(part.value["functionCall"])
-        ? [{ name: part.value["functionCall"]["name"] as string, args: part.value["functionCall"]["args"] as unknown }]
+        ? [{ name: part.value["functionCall"]["name"] as string, args: part.value["functionCall"]["args"] }]
         : [],
   ),
 });
