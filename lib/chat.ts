@@ -8,7 +8,7 @@ import type { Breaker } from "./routing/breaker.ts";
 import { type Clock, firstThatAnswers, type RetryPolicy } from "./routing/retry.ts";
 import type { RouteTarget } from "./routing/resolve.ts";
 import type { Trace } from "./telemetry/trace.ts";
-import type { Wire } from "./wires/wire.ts";
+import type { Target, Wire } from "./wires/wire.ts";
 import type { WireId } from "./model/wire-id.ts";
 import type { Attempt, ChatCall, ReadCall } from "./chat/call.ts";
 import { translate } from "./chat/cross-wire.ts";
@@ -65,9 +65,31 @@ const readOrRecord = (call: ChatCall, meterFor: (model: string, stream: boolean)
   }
 };
 
-export const createChat =
-  (services: ChatServices) =>
-  async (call: ChatCall): Promise<Reply> => {
+/** What a route's calls share, whoever makes them. */
+type Prepared = { provider: Provider; target: Target; wires: Map<WireId, Wire> };
+
+/** The resolver gives the same object for the same name, so that what follows from it is worked out once. */
+const createPreparer = (services: ChatServices): ((route: RouteTarget) => Prepared | Promise<Prepared>) => {
+  const known = new WeakMap<RouteTarget, Prepared>();
+  const prepare = async (route: RouteTarget): Promise<Prepared> => {
+    const provider = await services.provider(route.provider);
+    const target: Target = {
+      provider: provider.id,
+      maker: provider.makerOf?.(route.model) ?? provider.maker,
+      model: route.model,
+      dialect: provider.dialect(route.model),
+      ...limitOf(route.maxOutputTokens ?? services.outputLimit(provider, route.model)),
+    };
+    const prepared = { provider, target, wires: new Map<WireId, Wire>() };
+    known.set(route, prepared);
+    return prepared;
+  };
+  return (route) => known.get(route) ?? prepare(route);
+};
+
+export const createChat = (services: ChatServices): ((call: ChatCall) => Promise<Reply>) => {
+  const prepared = createPreparer(services);
+  return async (call) => {
     const { invocation, wire } = call;
     const meterFor = (model: string, stream: boolean): Meter =>
       services.meter({
@@ -91,23 +113,20 @@ export const createChat =
         services.clock,
         invocation.signal,
         async (route, number) => {
-          const provider = await services.provider(route.provider);
-          const maker = provider.makerOf?.(route.model) ?? provider.maker;
-          firstMaker ??= maker;
+          const ready = prepared(route);
+          const { provider, target, wires } = ready instanceof Promise ? await ready : ready;
+          firstMaker ??= target.maker;
+          let upstream = wires.get(wire.id);
+          if (upstream === undefined)
+            wires.set(wire.id, (upstream = services.wire(upstreamWire(provider, route.model, wire.id))));
           const attempt: Attempt = {
             provider,
             number,
-            moved: maker !== firstMaker,
+            moved: target.maker !== firstMaker,
             signal: invocation.signal,
             headers: forwardedHeaders(call.headers, provider, call.trace),
-            upstream: services.wire(upstreamWire(provider, route.model, wire.id)),
-            target: {
-              provider: provider.id,
-              maker,
-              model: route.model,
-              dialect: provider.dialect(route.model),
-              ...limitOf(route.maxOutputTokens ?? services.outputLimit(provider, route.model)),
-            },
+            upstream,
+            target,
           };
           meter.attempt({ provider: provider.id, model: route.model, number });
           try {
@@ -123,7 +142,8 @@ export const createChat =
           }
         },
       );
-      return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
+      Object.assign(reply.headers, meter.headers());
+      return reply;
     } catch (thrown) {
       const error = outwards(toGatewayError(thrown));
       meter.finish(error.status, error);
@@ -131,6 +151,7 @@ export const createChat =
       throw new GatewayError(error.code, error.message, { ...error.details, headers });
     }
   };
+};
 
 /** A provider that refuses the gateway's key: told with the provider's own status (docs/decisions/0004). */
 export const outwards = (error: GatewayError): GatewayError =>

@@ -143,6 +143,8 @@ describe("architecture", () => {
     );
     expect([...taken]).toEqual(expect.arrayContaining(["http", "https", "zlib"]));
     for (const name of taken)
-      expect(["crypto", "dns", "dns/promises", "http", "https", "net", "stream", "zlib", "url"]).toContain(name);
+      expect(["buffer", "crypto", "dns", "dns/promises", "http", "https", "net", "stream", "zlib", "url"]).toContain(
+        name,
+      );
   });
 });

@@ -86,8 +86,8 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
       return;
     }
     const out: Record<string, string | number> = headers;
-    if (whole && status !== 204)
-      out["content-length"] = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    const size = typeof body === "string" ? Buffer.byteLength(body) : whole ? body.length : 0;
+    if (whole && status !== 204) out["content-length"] = size;
     if (draining) out["connection"] = "close";
     response.writeHead(status, out);
     if (request.method === "HEAD") {
@@ -95,9 +95,13 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
       response.end();
       return;
     }
-    if (body instanceof Uint8Array && body.length <= smallBody) {
-      // A text of one byte a character goes out in one write with the head; bytes would be a second one.
-      response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1"), "latin1");
+    // A text of one byte a character goes out in one write with the head; bytes would be a second one.
+    if (typeof body === "string" && size === body.length) {
+      response.end(body, "latin1");
+      return;
+    }
+    if (body instanceof Uint8Array && size <= smallBody) {
+      response.end(Buffer.from(body.buffer, body.byteOffset, size).toString("latin1"), "latin1");
       return;
     }
     await writeBody(body, response, { heartbeat: reply.heartbeat ?? "", heartbeatMs: config.heartbeatMs });
@@ -155,15 +159,15 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
     (request, response) => {
       response.on("error", () => undefined);
       running += 1;
-      void serve(request, response)
-        .catch(() => {
-          // The gateway answers every failure itself; what still gets here is a broken socket.
-          response.destroy();
-        })
-        .finally(() => {
-          running -= 1;
-          if (running === 0) idle?.();
-        });
+      const over = (): void => {
+        running -= 1;
+        if (running === 0) idle?.();
+      };
+      serve(request, response).then(over, () => {
+        // The gateway answers every failure itself; what still gets here is a broken socket.
+        response.destroy();
+        over();
+      });
     },
   );
   server.on("connection", onConnection);

@@ -33,7 +33,8 @@ export const translate = async (
   const request = await inlineMedia(read.request(), { wire: upstream.id, target, fetch: fetchMedia }, signal);
   const adapted = adapt({ ...request, model: target.model }, upstream.id, target);
   const encoded = upstream.encodeRequest(adapted.request, target);
-  const dropped = [...new Set([...adapted.dropped, ...encoded.dropped])];
+  const lost = adapted.dropped.concat(encoded.dropped);
+  const dropped = lost.length > 1 ? [...new Set(lost)] : lost;
   if (dropped.length > 0) {
     if (read.call.strict) throw strictDrops(dropped);
     meter.dropped(dropped);
@@ -50,18 +51,18 @@ export const translate = async (
     signal,
   );
   if (response.status >= 400) throw await upstreamError(response, attempt);
-  const more: Headers = {
-    ...(upstream.id === read.call.wire.id ? passedHeaders(response.headers) : {}),
-    ...(dropped.length > 0 ? { "heddle-dropped": headerList(dropped) } : {}),
-  };
+  const more: Headers = upstream.id === read.call.wire.id ? passedHeaders(response.headers) : {};
+  if (dropped.length > 0) more["heddle-dropped"] = headerList(dropped);
   if (read.stream && isEventStream(response)) {
     const reply = await translateStream(read, attempt, meter, response, adapted.restore);
-    return { ...reply, headers: { ...reply.headers, ...more } };
+    Object.assign(reply.headers, more);
+    return reply;
   }
   const body = await readAll(response.body, 256 * 1024 * 1024);
   meter.first();
   const reply = answerWhole(read, attempt, meter, body, response, adapted.restore);
-  return { ...reply, headers: { ...reply.headers, ...more } };
+  Object.assign(reply.headers, more);
+  return reply;
 };
 
 /** Field paths as a header value: visible ASCII only, and bounded. */

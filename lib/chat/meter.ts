@@ -35,7 +35,9 @@ export type MeterServices = {
   write: (record: CallRecord) => void;
 };
 
-const headerSafe = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
+const safe = /^[\x20-\x7e]{0,200}$/;
+const headerSafe = (text: string): string =>
+  safe.test(text) ? text : text.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
 
 export const createMeter = (start: MeterStart, services: MeterServices): Meter => {
   const began = services.now();

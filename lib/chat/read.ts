@@ -5,13 +5,17 @@ import { isObject, type JsonObject, parseJson } from "../model/json.ts";
 import type { ChatRequest } from "../model/request.ts";
 import type { ChatCall, ReadCall } from "./call.ts";
 
+const { isAscii } = process.getBuiltinModule("node:buffer");
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The body as a JSON object. Throws a 400. */
 export const parseBody = (body: Uint8Array): JsonObject => {
   let text: string;
   try {
-    text = utf8.decode(body);
+    // Most bodies are ASCII, and one byte a character is read fastest.
+    text = isAscii(body)
+      ? Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1")
+      : utf8.decode(body);
   } catch {
     throw new GatewayError("invalid_request", "The request body is not UTF-8.");
   }

@@ -35,7 +35,7 @@ test.each(["", "canary-key-of-the-firs", "canary-key-of-the-firstx", "CANARY-KEY
   },
 );
 
-test("every key is compared, by digests of one length, wherever the match is and whatever is given", () => {
+test("every key is compared, in slots of one size, wherever the match is and whatever is given", () => {
   const crypto = process.getBuiltinModule("node:crypto");
   const compare = vi.spyOn(crypto, "timingSafeEqual");
   const authenticate = createAuthenticator({ mode: "keys", keys });
@@ -49,8 +49,17 @@ test("every key is compared, by digests of one length, wherever the match is and
       }
     })();
     expect(outcome).toBe(keys.find(({ key }) => key === given)?.name ?? "The API key is not valid here.");
-    expect(compare.mock.calls.map((sides) => sides.map((side) => side.byteLength))).toEqual(keys.map(() => [32, 32]));
+    expect(compare.mock.calls.map((sides) => sides.map((side) => side.byteLength))).toEqual(keys.map(() => [256, 256]));
   }
+});
+
+test("a digest is not taken for the long key it was made of", () => {
+  const long = "k".repeat(300);
+  const { hash } = process.getBuiltinModule("node:crypto");
+  const authenticate = createAuthenticator({ mode: "keys", keys: [{ name: "long", key: long }] });
+  expect(authenticate(callWith(long)).name).toBe("long");
+  expect(() => authenticate(callWith(hash("sha256", long, "hex")))).toThrow("not valid");
+  expect(() => authenticate(callWith(`${long}k`))).toThrow("not valid");
 });
 
 let gateway: TestGateway;

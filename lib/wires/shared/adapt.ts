@@ -88,6 +88,7 @@ const closeOrphans = (messages: readonly Message[]): Message[] => {
       if (part.type === "tool-call") calls.add(part.callId);
       else if (part.type === "tool-result") results.add(part.callId);
     }
+  if (calls.size === 0 && results.size === 0) return [...messages];
   const lastAssistant = messages.findLastIndex((message) => message.role === "assistant");
   const openTurn = lastAssistant === messages.length - 1 ? lastAssistant : -1;
   const isWhole = messages.every((message, at) =>

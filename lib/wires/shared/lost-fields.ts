@@ -39,8 +39,9 @@ const namesIn = (fields: JsonObject, prefix: string): string[] =>
 const understoodOfTools: ReadonlySet<string> = new Set(["type", "legacy", "parameters"]);
 
 /** By the client's own names. */
-export const lostFields = (request: ChatRequest, wire: WireId): string[] =>
-  clientWireIds.flatMap((client) => {
+export const lostFields = (request: ChatRequest, wire: WireId): string[] => {
+  if (request.extra === undefined && request.tools.length === 0) return [];
+  return clientWireIds.flatMap((client) => {
     if (client === wire) return [];
     const lost = namesIn(request.extra?.[client] ?? {}, "").filter((name) => !understood[client].has(name));
     const ofTools = request.tools.flatMap((tool, at) =>
@@ -52,3 +53,4 @@ export const lostFields = (request: ChatRequest, wire: WireId): string[] =>
     );
     return lost.concat(ofTools);
   });
+};
