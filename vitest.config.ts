@@ -8,6 +8,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // Said, not left to the default, so that the run's last lines are its summary and no advice about this.
     isolate: true,
+    experimental: { diagnostics: false },
     maxConcurrency: 24,
     testTimeout: 20_000,
     hookTimeout: 30_000,
