@@ -16,6 +16,9 @@ const allowed: Record<string, readonly string[]> = {
   routing: ["model"],
   telemetry: ["model", "config-types"],
   auth: ["model", "config-types"],
+  stores: ["model"],
+  threads: ["model", "stores", "blobs"],
+  blobs: ["model"],
   config: ["model", "config-types", "providers", "wires"],
   "config-types": ["providers", "wires"],
   chat: ["model", "http", "wires", "providers", "routing", "telemetry"],
@@ -23,7 +26,8 @@ const allowed: Record<string, readonly string[]> = {
   gateway: ["*"],
 };
 
-/** Packages that only providers and functions may load: the vendors' SDKs. */
+/** Packages that only providers, the implementations of ports and functions may load: the vendors' SDKs. */
+const mayLoadSdk: ReadonlySet<string> = new Set(["providers", "stores", "blobs"]);
 const vendorSdk = /^(?:openai|@anthropic-ai\/|@google\/|@aws-sdk\/|@azure\/|@smithy\/)/;
 
 const filesUnder = (folder: string): string[] =>
@@ -32,7 +36,7 @@ const filesUnder = (folder: string): string[] =>
     return statSync(path).isDirectory() ? filesUnder(path) : path.endsWith(".ts") ? [path] : [];
   });
 
-type Import = { from: string; specifier: string; typeOnly: boolean };
+type Import = { from: string; specifier: string; typeOnly: boolean; dynamic?: boolean };
 
 const importsOf = (file: string): Import[] => {
   const text = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
@@ -40,7 +44,7 @@ const importsOf = (file: string): Import[] => {
   for (const match of text.matchAll(/(?:^|\n)\s*(import|export)\s+(type\s+)?[^;"']*?from\s*["']([^"']+)["']/g))
     found.push({ from: file, specifier: match[3] ?? "", typeOnly: match[2] !== undefined });
   for (const match of text.matchAll(/(?:^|[^\w.])import\(\s*["']([^"']+)["']\s*\)/g))
-    found.push({ from: file, specifier: match[1] ?? "", typeOnly: false });
+    found.push({ from: file, specifier: match[1] ?? "", typeOnly: false, dynamic: true });
   for (const match of text.matchAll(/(?:^|\n)\s*import\s+["']([^"']+)["']/g))
     found.push({ from: file, specifier: match[1] ?? "", typeOnly: false });
   return found;
@@ -69,14 +73,39 @@ describe("architecture", () => {
       if (!to.startsWith(join(root, "lib"))) return [`${relative(root, from)} leaves lib: ${specifier}`];
       const there = layerOf(to);
       if (rules === undefined) return [`${here} has no row in the table`];
-      return there === here || rules.includes("*") || rules.includes(there) ? [] : [`${relative(root, from)} -> ${relative(root, to)}`];
+      return there === here || rules.includes("*") || rules.includes(there)
+        ? []
+        : [`${relative(root, from)} -> ${relative(root, to)}`];
     });
     expect(wrong).toEqual([]);
   });
 
-  test("a vendor's SDK is loaded by providers alone; wires take its types", () => {
+  test("a vendor's SDK is loaded by providers and the implementations of ports alone; wires take its types", () => {
     const wrong = imports.flatMap(({ from, specifier, typeOnly }) =>
-      vendorSdk.test(specifier) && layerOf(from) !== "providers" && !(typeOnly && layerOf(from) === "wires")
+      vendorSdk.test(specifier) && !mayLoadSdk.has(layerOf(from)) && !(typeOnly && layerOf(from) === "wires")
+        ? [`${relative(root, from)} -> ${specifier}`]
+        : [],
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("stores and blobs are known by their ports alone: only functions choose an implementation", () => {
+    const ports = new Set(["lib/stores/table.ts", "lib/blobs/blobs.ts"]);
+    const implemented = new Set(["stores", "blobs"]);
+    const wrong = imports.flatMap(({ from, specifier }) => {
+      if (!specifier.startsWith(".")) return [];
+      const to = relative(root, resolve(dirname(from), specifier));
+      const there = to.startsWith("lib/") ? layerOf(join(root, to)) : "";
+      return implemented.has(there) && layerOf(from) !== there && !ports.has(to)
+        ? [`${relative(root, from)} -> ${to}`]
+        : [];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("the SDKs of stores and blobs load when one is opened, not before", () => {
+    const wrong = imports.flatMap(({ from, specifier, typeOnly, dynamic }) =>
+      vendorSdk.test(specifier) && ["stores", "blobs"].includes(layerOf(from)) && !typeOnly && !dynamic
         ? [`${relative(root, from)} -> ${specifier}`]
         : [],
     );
@@ -86,7 +115,8 @@ describe("architecture", () => {
   test("no import cycles at run time", () => {
     const graph = new Map<string, string[]>();
     for (const { from, specifier, typeOnly } of imports)
-      if (!typeOnly && specifier.startsWith(".")) graph.set(from, [...(graph.get(from) ?? []), resolve(dirname(from), specifier)]);
+      if (!typeOnly && specifier.startsWith("."))
+        graph.set(from, [...(graph.get(from) ?? []), resolve(dirname(from), specifier)]);
     const done = new Set<string>();
     const cycles: string[] = [];
     const walk = (file: string, path: readonly string[]): void => {
@@ -134,9 +164,12 @@ describe("architecture", () => {
     expect(outside.map((each) => each.path)).toEqual([]);
     // The node: modules that the library takes by process.getBuiltinModule: a short list, all of them in every runtime it is deployed on.
     const taken = new Set(
-      lib.flatMap((file) => [...readFileSync(file, "utf8").matchAll(/getBuiltinModule\(\s*"node:([a-z_/]+)"/g)].map((match) => match[1])),
+      lib.flatMap((file) =>
+        [...readFileSync(file, "utf8").matchAll(/getBuiltinModule\(\s*"node:([a-z_/]+)"/g)].map((match) => match[1]),
+      ),
     );
     expect([...taken].sort()).toEqual(expect.arrayContaining(["http", "https", "zlib"]));
-    for (const name of taken) expect(["crypto", "dns", "dns/promises", "http", "https", "net", "stream", "zlib", "url"]).toContain(name);
+    for (const name of taken)
+      expect(["crypto", "dns", "dns/promises", "http", "https", "net", "stream", "zlib", "url"]).toContain(name);
   });
 });
