@@ -2,7 +2,8 @@
 // share the file. With the write-ahead log a killed process loses nothing it acknowledged; a power cut may lose the last writes.
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../model/error.ts";
-import { parseJson, type JsonObject } from "../model/json.ts";
+import type { JsonObject } from "../model/json.ts";
+import { decodeCursor, encodeCursor } from "./shared/cursor.ts";
 import { rangeOf, isEmpty } from "./shared/range.ts";
 import { checkTransaction, holds, isExpired, keyOf, outcomeOf } from "./shared/semantics.ts";
 import type { Item, Key, Operation, Page, Query, Table, Written } from "./table.ts";
@@ -51,15 +52,7 @@ const itemOf = (row: Row): Item => ({
 });
 
 /** Where a page ended: `[sk]`, or `[isk, pk, sk]` in the index. */
-const encodeCursor = (row: Row, index: boolean): string =>
-  Buffer.from(JSON.stringify(index ? [row.isk, row.pk, row.sk] : [row.sk])).toString("base64url");
-
-const decodeCursor = (cursor: string, index: boolean): string[] => {
-  const value = parseJson(Buffer.from(cursor, "base64url").toString());
-  if (!Array.isArray(value) || value.length !== (index ? 3 : 1) || !value.every((part) => typeof part === "string"))
-    throw new GatewayError("invalid_request", "The cursor is not one that this gateway gave out.");
-  return value;
-};
+const cursorOf = (row: Row, index: boolean): string => encodeCursor(index ? [row.isk ?? "", row.pk, row.sk] : [row.sk]);
 
 /** SQLITE_BUSY and SQLITE_LOCKED, extended codes included: another process holds the file for a moment. */
 const isBusy = (error: unknown): boolean => {
@@ -186,7 +179,7 @@ export const openSqlite = async (options: SqliteOptions): Promise<Table> => {
     }
     if (query.cursor !== undefined) {
       where.push(`(${order.join(", ")}) ${direction === "DESC" ? "<" : ">"} (${order.map(() => "?").join(", ")})`);
-      values.push(...decodeCursor(query.cursor, index));
+      values.push(...decodeCursor(query.cursor, order.length));
     }
     const sql = `SELECT * FROM items WHERE ${where.join(" AND ")} ORDER BY ${order.map((each) => `${each} ${direction}`).join(", ")} LIMIT ?`;
     const statement = pages.get(sql) ?? database.prepare(sql);
@@ -200,7 +193,7 @@ export const openSqlite = async (options: SqliteOptions): Promise<Table> => {
       bytes += row.data.length;
       const last = rows.at(-1);
       if (last !== undefined && (rows.length === limit || bytes > pageBytes))
-        return { items: rows.map(itemOf), next: encodeCursor(last, index) };
+        return { items: rows.map(itemOf), next: cursorOf(last, index) };
       rows.push(row);
     }
     return { items: rows.map(itemOf) };

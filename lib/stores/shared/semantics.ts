@@ -65,7 +65,7 @@ export const checkChange = (change: Change): void => {
 /** The item as an update leaves it; `before` is what stood there. */
 export const changed = (key: Key, change: Change, before: Item | undefined): Item => {
   checkChange(change);
-  const data = { ...before?.data, ...change.set };
+  const data = { ...before?.data, ...withoutUndefined(change.set ?? {}) };
   for (const field of change.remove ?? []) delete data[field];
   for (const [field, amount] of Object.entries(change.add ?? {})) {
     const old = data[field] ?? 0;
