@@ -3,11 +3,6 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Condition, FieldTest, Item, NewItem, Query, Table } from "../../lib/stores/table.ts";
 
-export type ContractOptions = {
-  /** What a stand-in for the real store can't do: those tests are skipped here, and run against another stand-in. */
-  readonly without?: readonly "rollback"[];
-};
-
 const past = 1_000_000_000;
 const future = 4_000_000_000;
 
@@ -43,9 +38,7 @@ const eventually = async (read: () => Promise<Item[]>, ready: (items: Item[]) =>
 };
 
 /** The whole contract. `open` opens the store once; two tables over the same data may be opened, and are. */
-export const tableContract = (name: string, open: () => Promise<Table>, options: ContractOptions = {}): void => {
-  const rollback = options.without?.includes("rollback") === true ? test.skip : test;
-
+export const tableContract = (name: string, open: () => Promise<Table>): void => {
   describe(`table contract: ${name}`, () => {
     let table: Table;
     beforeAll(async () => {
@@ -718,7 +711,7 @@ export const tableContract = (name: string, open: () => Promise<Table>, options:
         });
       });
 
-      rollback("one lost condition and nothing is written; it names the operation, and what stood there", async () => {
+      test("one lost condition and nothing is written; it names the operation, and what stood there", async () => {
         const pk = partition();
         const standing = { pk, sk: "lock", version: 1, data: { owner: "other" } };
         await table.put({ pk, sk: "lock", data: { owner: "other" } });
@@ -814,7 +807,7 @@ export const tableContract = (name: string, open: () => Promise<Table>, options:
         expect((await table.get({ pk, sk: "a" }))?.version).toBe(4);
       });
 
-      rollback("of racing transactions over a lock one wins, and only its items are there", async () => {
+      test("of racing transactions over a lock one wins, and only its items are there", async () => {
         const pk = partition();
         const written = await race(10, (each, at) =>
           each.transact(pk, [

@@ -68,7 +68,7 @@ export const changed = (key: Key, change: Change, before: Item | undefined): Ite
   const data = { ...before?.data, ...withoutUndefined(change.set ?? {}) };
   for (const field of change.remove ?? []) delete data[field];
   for (const [field, amount] of Object.entries(change.add ?? {})) {
-    const old = data[field] ?? 0;
+    const old = data[field] === undefined ? 0 : data[field];
     if (typeof old !== "number") throw notANumber();
     data[field] = old + amount;
   }
