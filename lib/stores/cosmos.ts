@@ -20,7 +20,7 @@ import {
   unknownOutcome,
   type Attempt,
   type RetryPolicy,
-} from "./shared/retry.ts";
+} from "../remote/persist.ts";
 import { checkTransaction, holds, keyOf, maxOperations, outcomeOf } from "./shared/semantics.ts";
 import type { Item, Key, Operation, Page, Query, Table, Written } from "./table.ts";
 

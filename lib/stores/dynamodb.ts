@@ -15,7 +15,7 @@ import {
   unknownOutcome,
   type Attempt,
   type RetryPolicy,
-} from "./shared/retry.ts";
+} from "../remote/persist.ts";
 import { checkTransaction, holds, isExpired } from "./shared/semantics.ts";
 import type { Item, Operation, Page, Query, Table, Written } from "./table.ts";
 

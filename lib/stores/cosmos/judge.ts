@@ -1,6 +1,6 @@
 // What Cosmos DB's errors say about a call. Lost conditions (404, 409, 412) are told apart before; here are the others.
 import { GatewayError } from "../../model/error.ts";
-import { neverSent, type Verdict } from "../shared/retry.ts";
+import { neverSent, type Verdict } from "../../remote/persist.ts";
 
 /** Gone (a partition moves), too many requests, and a conflict between two writes that the service asks to try again. */
 const refusals: ReadonlySet<number> = new Set([410, 429, 449]);

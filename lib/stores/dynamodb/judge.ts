@@ -1,7 +1,7 @@
 // What DynamoDB's errors say about a call: lost conditions are told apart before, here are the others.
 import { GatewayError } from "../../model/error.ts";
 import { notANumber } from "../shared/semantics.ts";
-import { neverSent, type Verdict } from "../shared/retry.ts";
+import { neverSent, type Verdict } from "../../remote/persist.ts";
 
 /** Nothing was done; with time it may be. */
 const refusals: ReadonlySet<string> = new Set([

@@ -1,6 +1,6 @@
-// Calls to a store over a network: each with a timeout, tried again a bounded number of times, after a jittered wait.
+// Calls to a service over a network (a store, blobs): each with a timeout, tried again a bounded number of times, after a jittered wait.
 import { setTimeout as sleep } from "node:timers/promises";
-import { GatewayError } from "../../model/error.ts";
+import { GatewayError } from "../model/error.ts";
 
 /**
  * What an error says about the call. `refused`: nothing was done, and another try may pass. `unknown`: it may or may not have
@@ -34,6 +34,24 @@ export const unknownOutcome = (store: string, cause: unknown): GatewayError =>
 
 export type Attempt<T> = (signal: AbortSignal, uncertain: boolean) => Promise<T>;
 
+/** `attempt` with a signal that fires after `ms`, and no longer than that: not even where the signal isn't heeded. */
+const bounded = async <T>(ms: number, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new Error(`No answer within ${ms} ms.`);
+      controller.abort(error);
+      reject(error);
+    }, ms);
+  });
+  try {
+    return await Promise.race([attempt(controller.signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
 /**
  * The answer of `attempt`, which is told whether an earlier try may already have done the work. A call that isn't `repeatable`
  * is tried again only where the store refused it. Throws a `GatewayError`.
@@ -49,7 +67,8 @@ export const persist = async <T>(
   let uncertain = false;
   for (let tried = 1; ; tried += 1) {
     try {
-      return await attempt(AbortSignal.timeout(policy.timeoutMs), uncertain);
+      const unsure = uncertain;
+      return await bounded(policy.timeoutMs, (signal) => attempt(signal, unsure));
     } catch (error) {
       if (error instanceof GatewayError) throw error;
       const verdict = judge(error);
