@@ -70,13 +70,14 @@ export const createEventWriter = (
   let outage: GatewayError | undefined;
   let end: string | undefined;
   let flushing: Promise<void> | undefined;
+  let again = false;
   let timer: Promise<void> | undefined;
 
   const at = (n: number): NumberedEvent | undefined => {
     const base = held[0]?.n;
     return base === undefined || n > shown ? undefined : held[n - base];
   };
-  store.hub.open(place.run, { at, last: () => shown, end: () => end });
+  const leaveHub = store.hub.open(place.run, { at, last: () => shown, end: () => end });
 
   const teller = (): { answerer?: Answerer } => (answerer === undefined || answererTold ? {} : { answerer });
 
@@ -116,18 +117,29 @@ export const createEventWriter = (
   const storeAll = async (): Promise<void> => {
     try {
       do {
+        again = false;
         if (pending.length > 0) await storeBlock();
-      } while (pendingBytes >= options.blockBytes && !lost.signal.aborted);
+      } while (again || pendingBytes >= options.blockBytes);
       outage = undefined;
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      if (error.code === "conflict") lost.abort(error);
+      if (error.code === "conflict") lose(error);
       else outage = error;
     }
   };
 
+  /** From here on the table alone knows; nobody is shown what will never be stored. */
+  const lose = (error: GatewayError): void => {
+    shown = Math.min(shown, stored);
+    end = "lost";
+    leaveHub();
+    lost.abort(error);
+  };
+
+  /** Stores all that is pending, behind the block that is on its way. */
   const flush = (): Promise<void> => {
     if (lost.signal.aborted || over.signal.aborted) return Promise.resolve();
+    if (flushing !== undefined) again = true;
     flushing ??= storeAll().finally(() => {
       flushing = undefined;
       arm();
@@ -165,9 +177,10 @@ export const createEventWriter = (
       }
       pending.push(text);
       pendingBytes += text.length;
+      if (lost.signal.aborted) return last;
       shown = last;
       store.hub.wake(place.run);
-      if (ripe(event, last) && flushing === undefined) void flush();
+      if (ripe(event, last)) void flush();
       else arm();
       return last;
     },
@@ -197,9 +210,9 @@ export const createEventWriter = (
       over.abort();
       await flushing;
       await timer;
-      if (state !== "lost") shown = last;
+      shown = state === "lost" ? Math.min(shown, stored) : last;
       end = state;
-      store.hub.close(place.run);
+      leaveHub();
     },
   };
 };

@@ -15,8 +15,8 @@ export type LiveRun = {
 
 export type Hub = {
   live: (run: string) => LiveRun | undefined;
-  open: (run: string, live: LiveRun) => void;
-  close: (run: string) => void;
+  /** Gives what takes it away again. */
+  open: (run: string, live: LiveRun) => () => void;
   /** Something about this run or thread has changed. */
   wake: (name: string) => void;
   /** Resolves at the next `wake`, or when the signal fires. */
@@ -39,10 +39,10 @@ export const createHub = (): Hub => {
     open: (run, live) => {
       runs.set(run, live);
       wake(run);
-    },
-    close: (run) => {
-      runs.delete(run);
-      wake(run);
+      return () => {
+        if (runs.get(run) === live) runs.delete(run);
+        wake(run);
+      };
     },
     wake,
     changed: (name, signal) =>

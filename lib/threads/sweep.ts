@@ -35,7 +35,7 @@ export const sweep = async (store: ThreadStore, limit = 500): Promise<Swept> => 
   const now = store.clock.now();
   const seen = new Set<string>();
   for (let shard = 0; shard < sweepShards; shard += 1) {
-    for await (const { pk, data } of indexed(store, activeIndex(shard), byTime(now, ""), limit)) {
+    for await (const { pk, data } of indexed(store, activeIndex(shard), byTime(now + 1, ""), limit)) {
       const tenant = asString(data["tenant"]) ?? "";
       const thread = asString(data["thread"]) ?? "";
       if (seen.has(pk)) continue;

@@ -83,7 +83,7 @@ export const createTestStore = (options: { table?: Table; clock?: TestClock; blo
     table: options.table ?? createMemoryTable(clock.now),
     blobs: options.blobs ?? createMemoryBlobs(),
     clock,
-    newId: () => (made += 1).toString(36).padStart(24, "0"),
+    newId: () => (made += 1).toString(36).padStart(12, "0").padEnd(24, "0"),
     hub: createHub(),
     limits: defaultLimits,
     tokensOf: (parts) => Math.ceil(JSON.stringify(parts).length / 4),
