@@ -9,7 +9,7 @@ import { living, stepsOf } from "./cosmos/batch.ts";
 import { decodeDocument, encodeDocument, type Stored } from "./cosmos/document.ts";
 import { idOf } from "./cosmos/ids.ts";
 import { codeOf, judge, judgeStatus } from "./cosmos/judge.ts";
-import { patchOf, type Patch } from "./cosmos/patch.ts";
+import { patchOf, sumsOf, type Patch } from "./cosmos/patch.ts";
 import { decodeCursor, encodeCursor } from "./shared/cursor.ts";
 import { isEmpty, rangeOf } from "./shared/range.ts";
 import {
@@ -21,7 +21,8 @@ import {
   type Attempt,
   type RetryPolicy,
 } from "../remote/persist.ts";
-import { checkTransaction, holds, keyOf, maxOperations, outcomeOf } from "./shared/semantics.ts";
+import { checkKeys, checkTransaction, holds, keyOf, maxOperations, outcomeOf } from "./shared/semantics.ts";
+import { transactOne } from "./shared/single.ts";
 import type { Item, Key, Operation, Page, Query, Table, Written } from "./table.ts";
 
 export type CosmosOptions = {
@@ -130,10 +131,11 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
   };
 
   const write = async (operation: Operation): Promise<Written> => {
+    checkKeys(operation);
     const key = keyOf(operation);
     const token = randomUUID();
-    const sums = "update" in operation && Object.keys(operation.change.add ?? {}).length > 0;
-    const repeatable = !sums || operation.condition?.version !== undefined;
+    const sums = sumsOf(operation);
+    const repeatable = sums.length === 0 || operation.condition?.version !== undefined;
     // A patch needs a living item: the first choice unless the condition says that there is none.
     let mayPatch = true;
     const asNew = operation.condition?.item === "absent" && holds(operation.condition, undefined);
@@ -146,13 +148,14 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
       if (patch !== undefined) {
         const answer = await sendPatch(key, patch, repeatable);
         if (answer.stored !== undefined) return { ok: true, item: decodeDocument(answer.stored) };
-        // A step that the service refuses is tried by hand, which says what is wrong with it.
-        if (answer.status === badRequest) mayPatch = false;
         stored = await read(key);
         known = true;
         if (answer.uncertain) return ownWork(stored, token);
         const item = living(stored, at);
         if (!holds(operation.condition, item)) return failure(item);
+        // What the service refuses, or can't add to, is done by hand, which says what is wrong with it.
+        const addable = sums.every((field) => ["number", "undefined"].includes(typeof item?.data[field]));
+        mayPatch = addable && answer.status !== badRequest;
         if (round > 2) await pause(round);
         continue;
       }
@@ -213,9 +216,7 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
         continue;
       }
       const steps = operations.flatMap((each, position) => stepsOf(each, keyOf(each), stored[position], token, at));
-      // One read is as good as a transaction.
-      if (steps.length === 0 || (operations.length === 1 && operations[0] !== undefined && "check" in operations[0]))
-        return { ok: true };
+      if (steps.length === 0) return { ok: true };
       if (steps.length > maxOperations)
         throw new GatewayError("internal", `A storage transaction has more than ${maxOperations} steps.`);
       const { statuses, uncertain } = await sendBatch(pk, steps);
@@ -278,15 +279,17 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
     });
   };
 
+  const get = async (key: Key): Promise<Item | undefined> => living(await read(key), now());
+
   return {
-    get: async (key) => living(await read(key), now()),
+    get,
     put: (item, condition) => write({ put: item, ...(condition && { condition }) }),
     update: (key, change, condition) => write({ update: key, change, ...(condition && { condition }) }),
     delete: (key, condition) => (condition === undefined ? remove(key) : write({ delete: key, condition })),
     query,
     transact: async (pk, operations) => {
       checkTransaction(pk, operations);
-      return transact(pk, operations);
+      return (await transactOne(operations, get, write)) ?? transact(pk, operations);
     },
     close: async () => {
       client.dispose();

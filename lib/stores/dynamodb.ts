@@ -16,8 +16,9 @@ import {
   type Attempt,
   type RetryPolicy,
 } from "../remote/persist.ts";
-import { checkTransaction, holds, isExpired } from "./shared/semantics.ts";
-import type { Item, Operation, Page, Query, Table, Written } from "./table.ts";
+import { checkKeys, checkTransaction, holds, isExpired } from "./shared/semantics.ts";
+import { transactOne } from "./shared/single.ts";
+import type { Item, Key, Operation, Page, Query, Table, Written } from "./table.ts";
 
 export type DynamodbOptions = {
   readonly table: string;
@@ -84,6 +85,7 @@ export const openDynamodb = async (options: DynamodbOptions): Promise<Table> => 
   };
 
   const write = async (operation: Operation): Promise<Written> => {
+    checkKeys(operation);
     const token = randomUUID();
     let standing = guess(operation);
     for (let round = 1; round <= mostRounds; round += 1) {
@@ -141,17 +143,18 @@ export const openDynamodb = async (options: DynamodbOptions): Promise<Table> => 
         }
       });
       if (reasons === undefined) return { ok: true };
-      let passing = false;
+      // A lost condition tells more than any other reason.
       for (const [failed, reason] of reasons.entries()) {
-        const operation = operations[failed];
-        if (operation === undefined || reason.Code === undefined || reason.Code === "None") continue;
-        if (reason.Code === "ConditionalCheckFailed") {
-          const { standing, item } = standingOf(reason.Item, at);
-          if (!holds(operation.condition, item)) return { ok: false, failed, ...(item === undefined ? {} : { item }) };
-          standings[failed] = standing;
-        } else if (passingReasons.has(reason.Code)) passing = true;
-        else throw reasonError(reason.Code, reason.Message ?? "");
+        if (reason.Code !== "ConditionalCheckFailed") continue;
+        const { standing, item } = standingOf(reason.Item, at);
+        if (!holds(operations[failed]?.condition, item))
+          return { ok: false, failed, ...(item === undefined ? {} : { item }) };
+        standings[failed] = standing;
       }
+      const others = reasons.filter(({ Code = "None" }) => Code !== "None" && Code !== "ConditionalCheckFailed");
+      const broken = others.find(({ Code = "" }) => !passingReasons.has(Code));
+      if (broken !== undefined) throw reasonError(broken.Code ?? "", broken.Message ?? "");
+      const passing = others.length > 0;
       if (passing || round > 2) await pause(round);
     }
     throw outage(store, undefined);
@@ -228,20 +231,22 @@ export const openDynamodb = async (options: DynamodbOptions): Promise<Table> => 
     }
   };
 
+  const get = async (key: Key): Promise<Item | undefined> => {
+    const input = { TableName, Key: encodeKey(key), ConsistentRead: true };
+    const answer = await call(true, (abortSignal) => client.send(new sdk.GetItemCommand(input), { abortSignal }));
+    const item = answer.Item === undefined ? undefined : decodeItem(answer.Item);
+    return item === undefined || isExpired(item, now()) ? undefined : item;
+  };
+
   return {
-    get: async (key) => {
-      const input = { TableName, Key: encodeKey(key), ConsistentRead: true };
-      const answer = await call(true, (abortSignal) => client.send(new sdk.GetItemCommand(input), { abortSignal }));
-      const item = answer.Item === undefined ? undefined : decodeItem(answer.Item);
-      return item === undefined || isExpired(item, now()) ? undefined : item;
-    },
+    get,
     put: (item, condition) => write({ put: item, ...(condition && { condition }) }),
     update: (key, change, condition) => write({ update: key, change, ...(condition && { condition }) }),
     delete: (key, condition) => write({ delete: key, ...(condition && { condition }) }),
     query,
     transact: async (pk, operations) => {
       checkTransaction(pk, operations);
-      return operations.length === 0 ? { ok: true } : transact(operations);
+      return (await transactOne(operations, get, write)) ?? transact(operations);
     },
     close: async () => {
       client.destroy();

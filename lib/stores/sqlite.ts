@@ -5,7 +5,7 @@ import { GatewayError } from "../model/error.ts";
 import type { JsonObject } from "../model/json.ts";
 import { decodeCursor, encodeCursor } from "./shared/cursor.ts";
 import { rangeOf, isEmpty } from "./shared/range.ts";
-import { checkTransaction, holds, isExpired, keyOf, outcomeOf } from "./shared/semantics.ts";
+import { checkKeys, checkTransaction, holds, isExpired, keyOf, outcomeOf } from "./shared/semantics.ts";
 import type { Item, Key, Operation, Page, Query, Table, Written } from "./table.ts";
 
 export type SqliteOptions = {
@@ -137,15 +137,15 @@ export const openSqlite = async (options: SqliteOptions): Promise<Table> => {
     const at = now();
     begin.run();
     try {
-      let last: Item | undefined;
-      for (const [failed, operation] of operations.entries()) {
-        const before = read(keyOf(operation), at);
-        if (!holds(operation.condition, before)) {
-          rollback.run();
-          return { ok: false, failed, ...(before === undefined ? {} : { item: before }) };
-        }
-        last = apply(operation, before);
+      const before = operations.map((operation) => read(keyOf(operation), at));
+      const failed = operations.findIndex((operation, position) => !holds(operation.condition, before[position]));
+      if (failed >= 0) {
+        rollback.run();
+        const item = before[failed];
+        return { ok: false, failed, ...(item === undefined ? {} : { item }) };
       }
+      let last: Item | undefined;
+      for (const [position, operation] of operations.entries()) last = apply(operation, before[position]);
       if (writes % sweepEvery === 0) sweep.run(at, sweepAtMost);
       commit.run();
       writes += 1;
@@ -157,7 +157,11 @@ export const openSqlite = async (options: SqliteOptions): Promise<Table> => {
     }
   };
 
-  const write = (operation: Operation): Promise<Written> => patiently(() => run([operation]));
+  const write = (operation: Operation): Promise<Written> =>
+    patiently(() => {
+      checkKeys(operation);
+      return run([operation]);
+    });
 
   const page = (query: Query): Page => {
     const range = rangeOf(query);

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Condition, FieldTest, Item, NewItem, Query, Table } from "../../lib/stores/table.ts";
+import { agreesWithSqlite } from "./agreement.ts";
 
 const past = 1_000_000_000;
 const future = 4_000_000_000;
@@ -10,7 +11,7 @@ const future = 4_000_000_000;
 const partition = (): string => `tenant/${randomUUID()}`;
 
 /** Every page, one after another. */
-export const all = async (table: Table, query: Query): Promise<Item[]> => {
+const all = async (table: Table, query: Query): Promise<Item[]> => {
   const items: Item[] = [];
   let cursor: string | undefined;
   for (let pages = 0; pages < 500; pages += 1) {
@@ -752,6 +753,27 @@ export const tableContract = (name: string, open: () => Promise<Table>): void =>
           table.transact(pk, [{ delete: { pk, sk: "a" } }, { put: { pk, sk: "a", data: {} } }]),
         ).rejects.toMatchObject(internal);
       });
+    });
+
+    test("random histories go as in SQLite", async () => {
+      await agreesWithSqlite(table, 40);
+    });
+
+    test("keys that some store would refuse are refused by all", async () => {
+      const pk = partition();
+      const internal = { code: "internal" };
+      for (const key of [
+        { pk, sk: "" },
+        { pk: "", sk: "a" },
+        { pk, sk: "k".repeat(1025) },
+        { pk: "p".repeat(2049), sk: "a" },
+      ]) {
+        await expect(table.put({ ...key, data: {} })).rejects.toMatchObject(internal);
+        await expect(table.update(key, {})).rejects.toMatchObject(internal);
+        await expect(table.transact(key.pk, [{ delete: key }])).rejects.toMatchObject(internal);
+      }
+      await expect(table.put({ pk, sk: "a", data: {}, ipk: pk, isk: "" })).rejects.toMatchObject(internal);
+      expect((await table.put({ pk, sk: "k".repeat(1000), data: {}, ipk: pk, isk: "i".repeat(1000) })).ok).toBe(true);
     });
 
     describe("concurrency", () => {

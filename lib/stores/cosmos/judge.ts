@@ -12,7 +12,7 @@ export const codeOf = (error: unknown): number | undefined => {
   return "code" in error && typeof error.code === "number" ? error.code : codeOf(error.cause);
 };
 
-export const tooLarge = (): GatewayError =>
+const tooLarge = (): GatewayError =>
   new GatewayError("request_too_large", "An item or a transaction is larger than the store takes (2 MB).");
 
 /** By the status, of a request or of an operation in a batch. */

@@ -33,8 +33,13 @@ const fieldTest = (test: FieldTest): string | undefined => {
   return test.orAbsent === true ? `(NOT IS_DEFINED(${path}) OR ${passes})` : `(${passes})`;
 };
 
-/** The filter for an item that is there and not expired. */
-const filter = (pk: string, condition: Condition | undefined, nowSeconds: number): string | undefined => {
+/** The filter for an item that is there and not expired, and whose fields in `sums` can be added to. */
+const filter = (
+  pk: string,
+  condition: Condition | undefined,
+  sums: readonly string[],
+  nowSeconds: number,
+): string | undefined => {
   const partition = literal(pk);
   const tests = (condition?.fields ?? []).map(fieldTest);
   if (partition === undefined || condition?.item === "absent" || tests.includes(undefined)) return undefined;
@@ -43,6 +48,7 @@ const filter = (pk: string, condition: Condition | undefined, nowSeconds: number
     `(c.expiresAt = null OR c.expiresAt > ${nowSeconds})`,
     ...(condition?.version === undefined ? [] : [`c.version = ${condition.version}`]),
     ...tests,
+    ...sums.map((field) => `(NOT IS_DEFINED(c.data.${field}) OR IS_NUMBER(c.data.${field}))`),
   ].join(" AND ");
 };
 
@@ -83,11 +89,15 @@ const stepsOf = (operation: Operation, nowSeconds: number): PatchOperation[] | u
   ];
 };
 
+/** The fields that an operation adds to. */
+export const sumsOf = (operation: Operation): string[] =>
+  "update" in operation ? Object.keys(operation.change.add ?? {}) : [];
+
 /** The patch that does `operation` to an item that lives; undefined where none can. */
 export const patchOf = (operation: Operation, token: string, nowSeconds: number): Patch | undefined => {
   const steps = stepsOf(operation, nowSeconds);
   const key = "put" in operation ? operation.put : "update" in operation ? operation.update : undefined;
-  const condition = key === undefined ? undefined : filter(key.pk, operation.condition, nowSeconds);
+  const condition = key === undefined ? undefined : filter(key.pk, operation.condition, sumsOf(operation), nowSeconds);
   if (steps === undefined || condition === undefined || steps.length + 2 > mostSteps) return undefined;
   return { operations: [...steps, set("/token", token), { op: "incr", path: "/version", value: 1 }], condition };
 };

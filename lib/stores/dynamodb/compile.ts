@@ -61,6 +61,11 @@ const never = (words: Words): string => {
   return `(attribute_exists(${pk}) AND attribute_not_exists(${pk}))`;
 };
 
+const always = (words: Words): string => {
+  const pk = words.name(attribute.pk);
+  return `(attribute_exists(${pk}) OR attribute_not_exists(${pk}))`;
+};
+
 const fieldTest = (test: FieldTest, words: Words): string => {
   // A name that no expression uses is an error: hence a function.
   const path = (): string => `${words.name(attribute.data)}.${words.name(test.field)}`;
@@ -188,8 +193,9 @@ export const compile = (operation: Operation, standing: Standing, token: string,
   const Key = encodeKey(keyOf(operation));
   const wanted = tests(operation.condition, words);
   if ("delete" in operation || "check" in operation) {
-    // Without a condition it doesn't matter what is deleted.
-    const all = wanted.length === 0 ? [] : [...wanted, notExpired(words, nowSeconds)];
+    // Without a condition it doesn't matter what is deleted; but a check can't go without one.
+    const all =
+      wanted.length > 0 ? [...wanted, notExpired(words, nowSeconds)] : "check" in operation ? [always(words)] : [];
     return { kind: "delete" in operation ? "delete" : "check", input: { Key, ...expression(words, all) } };
   }
   wanted.push(notExpired(words, nowSeconds));

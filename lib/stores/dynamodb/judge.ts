@@ -22,7 +22,7 @@ export const passingReasons: ReadonlySet<string> = new Set([
   "ProvisionedThroughputExceeded",
 ]);
 
-export const tooLarge = (limit: string): GatewayError =>
+const tooLarge = (limit: string): GatewayError =>
   new GatewayError("request_too_large", `An item is larger than the store takes (${limit}).`);
 
 /** An error that another try gives again. The service's own message may repeat keys, so that only its name is told. */

@@ -63,7 +63,7 @@ export const checkChange = (change: Change): void => {
 };
 
 /** The item as an update leaves it; `before` is what stood there. */
-export const changed = (key: Key, change: Change, before: Item | undefined): Item => {
+const changed = (key: Key, change: Change, before: Item | undefined): Item => {
   checkChange(change);
   const data = { ...before?.data, ...withoutUndefined(change.set ?? {}) };
   for (const field of change.remove ?? []) delete data[field];
@@ -96,6 +96,23 @@ export const keyOf = (operation: Operation): Key =>
         ? operation.delete
         : operation.check;
 
+const checkLength = (name: string, value: string, most: number): void => {
+  const length = Buffer.byteLength(value);
+  if (length === 0 || length > most)
+    throw new GatewayError("internal", `A stored item's ${name} has ${length} bytes; 1 to ${most} are allowed.`);
+};
+
+/** Throws where a key is empty or longer than every store takes, so that no store takes what another refuses. */
+export const checkKeys = (operation: Operation): void => {
+  const key = keyOf(operation);
+  checkLength("pk", key.pk, 2048);
+  checkLength("sk", key.sk, 1024);
+  const index = "put" in operation ? operation.put : "update" in operation ? operation.change.index : undefined;
+  if (index?.ipk === undefined || index.isk === undefined) return;
+  checkLength("ipk", index.ipk, 2048);
+  checkLength("isk", index.isk, 1024);
+};
+
 /** What an operation leaves at its key: an item, nothing, or what was there. */
 export type Outcome = { readonly write: Item } | "delete" | "keep";
 
@@ -111,6 +128,7 @@ export const outcomeOf = (operation: Operation, before: Item | undefined): Outco
 
 /** Throws where a transaction breaks the port's rules, in every store alike. */
 export const checkTransaction = (pk: string, operations: readonly Operation[]): void => {
+  operations.forEach(checkKeys);
   const keys = operations.map(keyOf);
   const wrong =
     operations.length > maxOperations
