@@ -2,7 +2,7 @@
 // where they can be, else read, decided here and written back by ETag. The account's consistency must be strong, or bounded
 // staleness with one write region, for reads to be of the newest version: conditions hold in any case.
 import { randomUUID } from "node:crypto";
-import type { ConnectionPolicy, OperationInput, RequestOptions, SqlParameter } from "@azure/cosmos";
+import type { ConnectionPolicy, OperationInput, RequestOptions } from "@azure/cosmos";
 import type { TokenCredential } from "@azure/identity";
 import { GatewayError } from "../model/error.ts";
 import { living, stepsOf } from "./cosmos/batch.ts";
@@ -10,8 +10,7 @@ import { decodeDocument, encodeDocument, type Stored } from "./cosmos/document.t
 import { idOf } from "./cosmos/ids.ts";
 import { codeOf, judge, judgeStatus } from "./cosmos/judge.ts";
 import { patchOf, sumsOf, type Patch } from "./cosmos/patch.ts";
-import { decodeCursor, encodeCursor } from "./shared/cursor.ts";
-import { isEmpty, rangeOf } from "./shared/range.ts";
+import { compileQuery, pageOf, readAtMost } from "./cosmos/query.ts";
 import {
   defaultPolicy,
   outage,
@@ -23,7 +22,7 @@ import {
 } from "../remote/persist.ts";
 import { checkKeys, checkTransaction, holds, keyOf, maxOperations, outcomeOf } from "./shared/semantics.ts";
 import { transactOne } from "./shared/single.ts";
-import type { Item, Key, Operation, Page, Query, Table, Written } from "./table.ts";
+import type { Item, Key, Operation, Table, Written } from "./table.ts";
 
 export type CosmosOptions = {
   readonly endpoint: string;
@@ -40,7 +39,6 @@ export type CosmosOptions = {
 
 const store = "Cosmos DB";
 const mostRounds = 20;
-const pageBytes = 1_000_000;
 
 /** What a conditional request came to: `status` is 404, 409 or 412 where its condition was lost. */
 type Answer = { readonly status: number; readonly stored?: Stored; readonly uncertain: boolean };
@@ -231,54 +229,6 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
     throw outage(store, undefined);
   };
 
-  const query = async (asked: Query): Promise<Page> => {
-    const range = rangeOf(asked);
-    const limit = asked.limit ?? 100;
-    if (isEmpty(range) || limit <= 0) return { items: [] };
-    const index = asked.index === true;
-    const sort = index ? "c.place" : "c.id";
-    const descending = asked.descending === true;
-    const where = [index ? "c.ipk = @pk" : "c.pk = @pk", "(c.expiresAt = null OR c.expiresAt > @now)"];
-    const parameters: SqlParameter[] = [
-      { name: "@pk", value: asked.pk },
-      { name: "@now", value: now() },
-    ];
-    const bound = (name: string, test: string, value: string): void => {
-      where.push(`${sort} ${test} ${name}`);
-      parameters.push({ name, value });
-    };
-    if (range.from !== undefined) bound("@from", ">=", idOf(range.from));
-    if (range.to !== undefined) bound("@to", "<", idOf(range.to));
-    if (asked.cursor !== undefined) bound("@cursor", descending ? "<" : ">", decodeCursor(asked.cursor, 1)[0] ?? "");
-    // One more than asked for says whether there is more.
-    const spec = {
-      query: `SELECT TOP ${limit + 1} * FROM c WHERE ${where.join(" AND ")} ORDER BY ${sort} ${descending ? "DESC" : "ASC"}`,
-      parameters,
-    };
-    return call(true, async (abortSignal) => {
-      const pages = container.items.query<Stored>(spec, {
-        abortSignal,
-        maxItemCount: limit + 1,
-        ...(index ? {} : { partitionKey: asked.pk }),
-      });
-      const found: Stored[] = [];
-      let bytes = 0;
-      let more = true;
-      while (more && found.length <= limit && bytes < pageBytes) {
-        const { resources } = await pages.fetchNext();
-        for (const each of resources ?? []) {
-          found.push(each);
-          bytes += sizeOf(each);
-        }
-        more = pages.hasMoreResults();
-      }
-      const last = found.at(Math.min(found.length, limit) - 1);
-      const items = found.slice(0, limit).map(decodeDocument);
-      if (last === undefined || (found.length <= limit && !more)) return { items };
-      return { items, next: encodeCursor([index ? (last.place ?? "") : last.id]) };
-    });
-  };
-
   const get = async (key: Key): Promise<Item | undefined> => living(await read(key), now());
 
   return {
@@ -286,7 +236,17 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
     put: (item, condition) => write({ put: item, ...(condition && { condition }) }),
     update: (key, change, condition) => write({ update: key, change, ...(condition && { condition }) }),
     delete: (key, condition) => (condition === undefined ? remove(key) : write({ delete: key, condition })),
-    query,
+    query: async (asked) => {
+      const compiled = compileQuery(asked, now());
+      if (compiled === undefined) return { items: [] };
+      const found = await call(true, (abortSignal) =>
+        readAtMost(
+          container.items.query<Stored>(compiled.spec, { ...compiled.options, abortSignal }),
+          compiled.options.maxItemCount,
+        ),
+      );
+      return pageOf(asked, found);
+    },
     transact: async (pk, operations) => {
       checkTransaction(pk, operations);
       return (await transactOne(operations, get, write)) ?? transact(pk, operations);
@@ -295,12 +255,4 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
       client.dispose();
     },
   };
-};
-
-/** About how long a document's texts are: enough to keep pages small. */
-const sizeOf = (stored: Stored): number => {
-  let size = 500;
-  for (const value of Object.values(stored.data))
-    size += typeof value === "string" ? value.length : typeof value === "object" ? JSON.stringify(value).length : 8;
-  return size;
 };

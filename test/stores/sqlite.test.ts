@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +47,32 @@ describe("SQLite", () => {
     const database = new DatabaseSync(file);
     expect(database.prepare("SELECT count(*) AS n FROM items").get()?.["n"]).toBeLessThan(60);
     database.close();
+  });
+
+  test("several processes share a file: every sum counts, and no affordable one is lost", async () => {
+    const file = join(folder, "shared.db");
+    const table = await openSqlite({ file });
+    const module = new URL("../../lib/stores/sqlite.ts", import.meta.url).href;
+    const script = `
+      const { openSqlite } = await import(${JSON.stringify(module)});
+      const table = await openSqlite({ file: ${JSON.stringify(file)} });
+      const affordable = { fields: [{ field: "spent", is: "<", value: 250, orAbsent: true }] };
+      for (let at = 0; at < 150; at += 1) {
+        await table.update({ pk: "t", sk: "sum" }, { add: { n: 1 } });
+        await table.update({ pk: "t", sk: "budget" }, { add: { spent: 1 } }, affordable);
+      }
+      await table.close();`;
+    const codes = await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "ignore" });
+        const [code] = (await once(child, "exit")) as [number];
+        return code;
+      }),
+    );
+    expect(codes).toEqual([0, 0, 0]);
+    expect(await table.get({ pk: "t", sk: "sum" })).toMatchObject({ version: 450, data: { n: 450 } });
+    expect(await table.get({ pk: "t", sk: "budget" })).toMatchObject({ version: 250, data: { spent: 250 } });
+    await table.close();
   });
 
   test("a file that is no database is an outage", async () => {
