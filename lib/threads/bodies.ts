@@ -12,6 +12,18 @@ export const transactionBytes = 1024 * 1024;
 /** How a body stands in an item's data: `body`, or `blob` with its hash. */
 export type StoredBody = { body: string } | { blob: string };
 
+/** Named in the partition first: whatever is written or not written after it, a deletion finds the bytes. */
+export const keepBlob = async (
+  store: ThreadStore,
+  tenant: string,
+  thread: string,
+  bytes: Uint8Array,
+): Promise<string> => {
+  const hash = process.getBuiltinModule("node:crypto").hash("sha256", bytes, "hex");
+  await store.table.put({ pk: threadPartition(tenant, thread), sk: blobKey(hash), data: { hash } });
+  return store.blobs.put(blobScope(tenant, thread), bytes);
+};
+
 /** Writes large bodies before the item that names them; `room` is what the transaction still has for bodies. */
 export const storeBody = async (
   store: ThreadStore,
@@ -22,10 +34,7 @@ export const storeBody = async (
 ): Promise<StoredBody> => {
   const size = Buffer.byteLength(text);
   if (size <= inlineBytes && size <= room) return { body: text };
-  const hash = await store.blobs.put(blobScope(tenant, thread), Buffer.from(text));
-  // Named in the partition by itself: where the message is never written, a deletion still finds its body.
-  await store.table.put({ pk: threadPartition(tenant, thread), sk: blobKey(hash), data: { hash } });
-  return { blob: hash };
+  return { blob: await keepBlob(store, tenant, thread, Buffer.from(text)) };
 };
 
 /** The same for what is no thread's (a job's, a kept answer's): it has a partition of its own, and an end. */

@@ -82,25 +82,29 @@ const noResult = (call: ToolCallPart): ToolResultPart =>
 /** Results of a round's calls come right after them, one for each; results of no call go. */
 const repair = ({ said, heard }: Round, isLast: boolean): Message[] => {
   const calls = said.flatMap((message) => message.parts.flatMap((part) => (part.type === "tool-call" ? [part] : [])));
-  const results = new Map<string, ToolResultPart>();
-  for (const message of heard)
-    for (const part of message.parts)
-      if (part.type === "tool-result" && !results.has(part.callId)) results.set(part.callId, part);
   // Calls that end the history are still to be answered.
-  if (calls.length > 0 && heard.length === 0 && isLast) return said;
-  const answers = calls.map((call) => results.get(call.callId) ?? noResult(call));
-  const rest = heard.flatMap((message): Message[] => {
-    const parts = message.parts.filter((part) => part.type !== "tool-result");
-    return parts.length === 0 && message.parts.length > 0 ? [] : [{ ...message, parts }];
-  });
-  if (answers.length === 0) return [...said, ...rest];
-  const [first, ...others] = rest;
-  const origin = heard.find((message) => message.parts.some((part) => part.type === "tool-result"));
-  if (first !== undefined && first.role === "user")
-    return [...said, { ...first, parts: [...answers, ...first.parts] }, ...others];
-  const { parts: _parts, ...frame } = origin ?? { role: "user" as const };
-  return [...said, { ...frame, role: "user", parts: answers }, ...rest];
+  if (calls.length > 0 && heard.length === 0 && isLast) return [...said];
+  const open = new Map(calls.map((call) => [call.callId, call]));
+  const answers: ToolResultPart[] = [];
+  for (const message of heard)
+    for (const part of message.parts) if (part.type === "tool-result" && open.delete(part.callId)) answers.push(part);
+  for (const call of open.values()) answers.push(noResult(call));
+  const [first, ...others] = heard;
+  // A message of results stays where it is, as it is if nothing is wrong: what was sent before is sent the same way again.
+  const opening: Message | undefined =
+    first?.role === "user"
+      ? { ...first, parts: [...answers, ...withoutResults(first).parts] }
+      : answers.length > 0
+        ? { role: "user", parts: answers }
+        : undefined;
+  const rest = (first?.role === "user" ? others : heard).map(withoutResults);
+  return [...said, ...(opening === undefined ? [] : [opening]), ...rest];
 };
+
+const withoutResults = (message: Message): Message =>
+  message.parts.some((part) => part.type === "tool-result")
+    ? { ...message, parts: message.parts.filter((part) => part.type !== "tool-result") }
+    : message;
 
 /** Two calls of one id in a round (services without ids of their own): the later of them is the one that was meant. */
 const uniqueCalls = (messages: readonly Message[]): Message[] => {

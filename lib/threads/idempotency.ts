@@ -45,7 +45,10 @@ export const beginIdempotent = async (
   if (idempotencyKey === "" || idempotencyKey.length > 255)
     throw invalid("idempotency-key", "expected 1 to 255 characters");
   const key: Key = { pk: idempotencyPartition(caller.tenant, caller.owner, idempotencyKey), sk };
-  const scope = { tenant: caller.tenant, name: `once:${caller.owner}:${idempotencyKey}` };
+  const name = process
+    .getBuiltinModule("node:crypto")
+    .hash("sha256", JSON.stringify([caller.owner, idempotencyKey]), "hex");
+  const scope = { tenant: caller.tenant, name: `once:${name}` };
   for (let tried = 0; tried < contentionTries; tried += 1) {
     const now = store.clock.now();
     const there = await store.table.get(key);

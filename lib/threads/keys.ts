@@ -4,6 +4,14 @@
 /** Safe in every store's keys, and without the separators used here. */
 const safe = (text: string): string => encodeURIComponent(text).replaceAll("~", "%7E");
 
+/** The same for text that may be long: stores cap their keys. What is cut off is told apart by a hash. */
+const short = (text: string): string => {
+  const encoded = safe(text);
+  return encoded.length <= 240
+    ? encoded
+    : `${encoded.slice(0, 160)}~${process.getBuiltinModule("node:crypto").hash("sha256", text, "hex")}`;
+};
+
 const padded = (value: number, width = 10): string => String(Math.max(0, Math.floor(value))).padStart(width, "0");
 const paddedTime = (ms: number): string => padded(ms, 15);
 
@@ -11,14 +19,14 @@ const paddedTime = (ms: number): string => padded(ms, 15);
 export const threadPartition = (tenant: string, thread: string): string => `${safe(tenant)}/thread/${safe(thread)}`;
 export const jobPartition = (tenant: string, job: string): string => `${safe(tenant)}/job/${safe(job)}`;
 export const idempotencyPartition = (tenant: string, owner: string, key: string): string =>
-  `${safe(tenant)}/once/${safe(owner)}/${safe(key)}`;
+  `${safe(tenant)}/once/${short(owner)}/${short(key)}`;
 export const blobScope = (tenant: string, thread: string): string => `${safe(tenant)}/${safe(thread)}`;
 
 export const headKey = "thread";
 export const messagePrefix = "m:";
 export const messageKey = (seq: number): string => `${messagePrefix}${padded(seq)}`;
 /** Says which message a client's own id became. */
-export const clientIdKey = (clientId: string): string => `c:${safe(clientId)}`;
+export const clientIdKey = (clientId: string): string => `c:${short(clientId)}`;
 /** A child that doesn't follow its parent at once: an edit or a regeneration. */
 export const branchPrefix = (parentSeq: number): string => `k:${padded(parentSeq + 1)}:`;
 export const branchKey = (parentSeq: number, seq: number): string => `${branchPrefix(parentSeq)}${padded(seq)}`;
@@ -39,15 +47,15 @@ export const forkPrefix = "f:";
 export const forkKey = (thread: string): string => `${forkPrefix}${safe(thread)}`;
 export const listKeys = { owner: "i:owner", title: "i:title", due: "i:due" } as const;
 export const metadataListPrefix = "i:meta:";
-export const metadataListKey = (name: string): string => `${metadataListPrefix}${safe(name)}`;
+export const metadataListKey = (name: string): string => `${metadataListPrefix}${short(name)}`;
 
 export type IndexKey = { ipk: string; isk: string };
 
 /** Newest first is this order, descending. */
-export const ownerIndex = (tenant: string, owner: string): string => `${safe(tenant)}/owner/${safe(owner)}`;
-export const titleIndex = (tenant: string, owner: string): string => `${safe(tenant)}/title/${safe(owner)}`;
+export const ownerIndex = (tenant: string, owner: string): string => `${safe(tenant)}/owner/${short(owner)}`;
+export const titleIndex = (tenant: string, owner: string): string => `${safe(tenant)}/title/${short(owner)}`;
 export const metadataIndex = (tenant: string, owner: string, name: string, value: string): string =>
-  `${safe(tenant)}/meta/${safe(owner)}/${safe(name)}/${safe(value)}`;
+  `${safe(tenant)}/meta/${short(owner)}/${short(name)}/${short(value)}`;
 export const usageIndex = (tenant: string): string => `${safe(tenant)}/usage`;
 export const byTime = (ms: number, id: string): string => `${paddedTime(ms)}:${safe(id)}`;
 export const byTitle = (title: string, id: string): string => `${normalTitle(title)}\u0001${safe(id)}`;

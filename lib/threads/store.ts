@@ -1,4 +1,5 @@
 // What every function of threads needs of the world: a table, a place for large bodies, a clock. Passed in, never imported.
+import type { Blobs } from "../blobs/blobs.ts";
 import type { StreamEvent } from "../model/event.ts";
 import type { Part } from "../model/message.ts";
 import type { Usage } from "../model/usage.ts";
@@ -7,13 +8,6 @@ import type { Hub } from "./hub.ts";
 
 /** Who asks. Both come from the credential, never from the request: no thread of another tenant or owner can be named. */
 export type Caller = { tenant: string; owner: string };
-
-/** Large bodies by content hash. `scope` begins with the tenant; what is in one scope is of no other. */
-export type Blobs = {
-  put: (scope: string, bytes: Uint8Array) => Promise<string>;
-  get: (scope: string, hash: string) => Promise<Uint8Array | undefined>;
-  delete: (scope: string, hash: string) => Promise<void>;
-};
 
 export type Clock = {
   /** Unix milliseconds. */

@@ -1,7 +1,8 @@
 // Copying a stretch of messages, with their bodies, from one thread into another.
 import { asNumber, asString } from "../model/json.ts";
 import { GatewayError } from "../model/error.ts";
-import { blobKey, blobScope, branchKey, messageKey, messagePrefix, threadPartition } from "./keys.ts";
+import { blobScope, branchKey, messageKey, messagePrefix, threadPartition } from "./keys.ts";
+import { keepBlob } from "./bodies.ts";
 import type { Item } from "../stores/table.ts";
 import type { ThreadStore } from "./store.ts";
 
@@ -47,6 +48,5 @@ const copyBody = async (
   if (hash === undefined) return;
   const bytes = await store.blobs.get(blobScope(tenant, source), hash);
   if (bytes === undefined) throw new GatewayError("storage", "A stored body is missing.");
-  const copy = await store.blobs.put(blobScope(tenant, target), bytes);
-  await store.table.put({ pk: threadPartition(tenant, target), sk: blobKey(copy), data: { hash: copy } });
+  await keepBlob(store, tenant, target, bytes);
 };

@@ -63,7 +63,7 @@ const checkFields = ({ title, metadata, strategy, retentionSeconds }: ThreadFiel
     throw invalid("retention_seconds", "expected a whole number of seconds");
 };
 
-/** What puts a thread into the lists. Long values are listed by their beginning; the head tells them apart. */
+/** What puts a thread into the lists. */
 export const listItems = (thread: Thread): NewItem[] => {
   const { tenant, owner, id, createdAt } = thread;
   const pk = threadPartition(tenant, id);
@@ -78,7 +78,7 @@ export const listItems = (thread: Thread): NewItem[] => {
       pk,
       sk: metadataListKey(name),
       data,
-      ipk: metadataIndex(tenant, owner, name, value.slice(0, 100)),
+      ipk: metadataIndex(tenant, owner, name, value),
       isk: time,
     })),
     ...(thread.expiresAt === undefined
@@ -183,7 +183,7 @@ export const listThreads = async (
     prefix !== ""
       ? titleIndex(caller.tenant, caller.owner)
       : first !== undefined
-        ? metadataIndex(caller.tenant, caller.owner, first[0], first[1].slice(0, 100))
+        ? metadataIndex(caller.tenant, caller.owner, first[0], first[1])
         : ownerIndex(caller.tenant, caller.owner);
   const fits = (thread: Thread | undefined): thread is Thread =>
     thread !== undefined &&

@@ -21,9 +21,9 @@ import {
   writerOf,
 } from "./setup.ts";
 
-const begin = async (store = createTestStore()) => {
-  await createThread(store, alice, { id: "t" });
-  const turn = (await startTurn(store, alice, "t", { messages: [user("q")] })) as Started;
+const begin = async (store = createTestStore(), id = "t") => {
+  await createThread(store, alice, { id });
+  const turn = (await startTurn(store, alice, id, { messages: [user("q")] })) as Started;
   return { store, turn, writer: writerOf(store, turn.lease) };
 };
 const blocks = (store: TestStore) =>
@@ -35,11 +35,11 @@ const blocks = (store: TestStore) =>
 const word = (text: string): StreamEvent => ({ type: "part-delta", index: 0, delta: { type: "text", text } });
 
 /** Reads in the background; `seen` grows. */
-const follow = (store: TestStore, run: string, after = 0) => {
+const follow = (store: TestStore, run: string, after = 0, thread = "t") => {
   const seen: NumberedEvent[] = [];
   const leave = new AbortController();
   const done = (async () => {
-    for await (const event of runEvents(store, alice, "t", run, { after, signal: leave.signal })) seen.push(event);
+    for await (const event of runEvents(store, alice, thread, run, { after, signal: leave.signal })) seen.push(event);
   })();
   return { seen, done, leave: () => leave.abort() };
 };
@@ -112,6 +112,33 @@ describe("blocks", () => {
     await near.done;
     expect(near.seen.map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6]);
   });
+});
+
+test("a block that was stored though the store said it failed is not stored twice", async () => {
+  const clock = createClock();
+  let lie = false;
+  const table = tapped(createMemoryTable(clock.now), {
+    after: () => {
+      if (!lie) return;
+      lie = false;
+      throw new GatewayError("storage", "no answer");
+    },
+  });
+  for (const retry of [true, false]) {
+    const { store, turn, writer } = await begin(createTestStore({ table, clock }), retry ? "t1" : "t2");
+    const events = answerEvents("a", "b");
+    lie = true;
+    writer.write(events[0]!);
+    await settle();
+    expect(writer.outage()).toBeDefined();
+    for (const event of events.slice(1)) writer.write(event);
+    // The next block finds it, or the end does.
+    if (retry) await clock.advance(1000);
+    await endTurn(store, turn.lease, writer, { state: "completed" });
+    const reader = follow(otherProcess(store), turn.run.id, 0, turn.lease.head.id);
+    await reader.done;
+    expect(reader.seen.map(({ event }) => event)).toEqual(events);
+  }
 });
 
 describe("reading", () => {
