@@ -133,7 +133,10 @@ export const startCosmos = async (): Promise<LocalCosmos> => {
         id,
         partitionKey: { paths: ["/pk"] },
         defaultTtl: -1,
-        indexingPolicy: { includedPaths: [{ path: "/*" }], excludedPaths: [{ path: "/data/*" }] },
+        indexingPolicy: {
+          includedPaths: ["pk", "ipk", "place", "expiresAt"].map((name) => ({ path: `/${name}/?` })),
+          excludedPaths: [{ path: "/*" }],
+        },
       });
       return id;
     },
