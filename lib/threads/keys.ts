@@ -2,7 +2,7 @@
 // Numbers are padded so that they sort as text.
 
 /** Safe in every store's keys, and without the separators used here. */
-const safe = (text: string): string => encodeURIComponent(text).replaceAll("~", "%7E");
+const safe = (text: string): string => encodeURIComponent(text.toWellFormed()).replaceAll("~", "%7E");
 
 /** The same for text that may be long: stores cap their keys. What is cut off is told apart by a hash. */
 const short = (text: string): string => {

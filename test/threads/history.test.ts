@@ -175,7 +175,7 @@ describe("calls and results", () => {
       fc.constantFrom(says("user", "u"), says("assistant", "t"), says("system", "s")),
       fc.uniqueArray(id, { minLength: 1 }).map((ids) => calls(...ids)),
       fc.uniqueArray(id, { minLength: 1 }).map((ids) => results(...ids)),
-      fc.uniqueArray(id, { minLength: 1 }).map((ids) => ({ ...calls(...ids), partial: true })),
+      fc.uniqueArray(id, { minLength: 1 }).map((ids) => Object.assign(calls(...ids), { partial: true })),
       id.map((each) => ({ role: "user" as const, parts: [...results(each).parts, ...says("user", "mixed").parts] })),
     );
     fc.assert(

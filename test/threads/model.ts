@@ -331,7 +331,7 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
     // No message twice.
     const ids = messages.flatMap(({ data }) => asString(data["clientId"]) ?? []);
     expect(new Set(ids).size).toBe(ids.length);
-    const said = messages.filter(({ data }) => data["role"] === "assistant").map(({ data }) => String(data["run"]));
+    const said = messages.filter(({ data }) => data["role"] === "assistant").map(({ data }) => asString(data["run"]));
     for (const one of runs) expect(said.filter((id) => id === one.id).length).toBeLessThanOrEqual(one.step);
     // One active run, and the head knows the same as the runs.
     const inState = (state: Run["state"]): string[] => runs.filter((one) => one.state === state).map(({ id }) => id);
@@ -348,7 +348,7 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
     );
     const stored = new Set(ids);
     for (const id of acknowledged) expect(stored.has(id) || waiting.has(id)).toBe(true);
-    const bodies = messages.map(({ data }) => String(data["body"]));
+    const bodies = messages.map(({ data }) => asString(data["body"]) ?? "");
     for (const text of answers) expect(bodies.filter((body) => body.includes(`"${text}"`))).toHaveLength(1);
   };
 
@@ -371,7 +371,7 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
     const head = (await findHead(store, "acme", thread))!;
     expect([head.run, head.parked, head.queue]).toEqual([undefined, undefined, []]);
     expect((await loadPath(store, head)).at(-1)?.id).toBe(head.leafId);
-    for (const { id, step } of (await everything()).runs) {
+    for (const { id, step: steps } of (await everything()).runs) {
       const events: StreamEvent[] = [];
       let n = 0;
       for await (const each of runEvents(store, alice, thread, id)) {
@@ -381,7 +381,7 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
       // What was stored is all there, in its order; between it may stand what was stored though nobody was told.
       const texts = events.map((event) => JSON.stringify(event));
       let from = 0;
-      const kept = Array.from({ length: step }, (_, at) => durable.get(`${id}/${at + 1}`) ?? []);
+      const kept = Array.from({ length: steps }, (_, at) => durable.get(`${id}/${at + 1}`) ?? []);
       for (const event of kept.flat()) {
         const at = texts.indexOf(JSON.stringify(event), from);
         expect(at).toBeGreaterThanOrEqual(from);
