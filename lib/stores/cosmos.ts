@@ -20,7 +20,7 @@ import {
   type Attempt,
   type RetryPolicy,
 } from "../remote/persist.ts";
-import { checkKeys, checkTransaction, holds, keyOf, maxOperations, outcomeOf } from "./shared/semantics.ts";
+import { checkKeys, checkTransaction, holds, keyOf, makesNew, maxOperations, outcomeOf } from "./shared/semantics.ts";
 import { transactOne } from "./shared/single.ts";
 import type { Item, Key, Operation, Table, Written } from "./table.ts";
 
@@ -136,9 +136,9 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
     const repeatable = sums.length === 0 || operation.condition?.version !== undefined;
     // A patch needs a living item: the first choice unless the condition says that there is none.
     let mayPatch = true;
-    const asNew = operation.condition?.item === "absent" && holds(operation.condition, undefined);
     let stored: Stored | undefined;
-    let known = asNew;
+    // What is to be new is taken to be so: its creation fails where it isn't.
+    let known = makesNew(operation);
     for (let round = 1; round <= mostRounds; round += 1) {
       const at = now();
       const patch =
@@ -196,11 +196,7 @@ export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
   const transact = async (pk: string, operations: readonly Operation[]): Promise<Written> => {
     const token = randomUUID();
     // What is to be absent is taken to be so, and created without a read; it is read when that fails.
-    const unread = new Set(
-      operations.flatMap((each, at) =>
-        "put" in each && each.condition?.item === "absent" && holds(each.condition, undefined) ? [at] : [],
-      ),
-    );
+    const unread = new Set(operations.flatMap((each, position) => (makesNew(each) ? [position] : [])));
     for (let round = 1; round <= mostRounds; round += 1) {
       const stored = await Promise.all(
         operations.map(async (each, position) => (unread.has(position) && round === 1 ? undefined : read(keyOf(each)))),

@@ -113,6 +113,12 @@ export const checkKeys = (operation: Operation): void => {
   checkLength("isk", index.isk, 1024);
 };
 
+/** It creates its item, or fails: no need to know what is there. */
+export const makesNew = (operation: Operation): boolean =>
+  ("put" in operation || "update" in operation) &&
+  operation.condition?.item === "absent" &&
+  holds(operation.condition, undefined);
+
 /** What an operation leaves at its key: an item, nothing, or what was there. */
 export type Outcome = { readonly write: Item } | "delete" | "keep";
 
