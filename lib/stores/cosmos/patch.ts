@@ -43,6 +43,8 @@ const filter = (
   const partition = literal(pk);
   const tests = (condition?.fields ?? []).map(fieldTest);
   if (partition === undefined || condition?.item === "absent" || tests.includes(undefined)) return undefined;
+  // The service looks at this item alone. The emulator looks across partitions, and lower-cases what begins `from c where`:
+  // hence the partition, and the new line.
   return [
     `FROM c\nWHERE c.pk = ${partition}`,
     `(c.expiresAt = null OR c.expiresAt > ${nowSeconds})`,
