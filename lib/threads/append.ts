@@ -16,8 +16,8 @@ import {
 } from "./message-items.ts";
 import { type Caller, contentionTries, type ThreadStore } from "./store.ts";
 
-/** Messages that one transaction takes; each may need three writes of its hundred. */
-export const messagesPerTransaction = 30;
+/** Messages that one transaction takes; each may need two writes of its hundred. */
+export const messagesPerTransaction = 45;
 
 /** Absent: the active leaf. null: none, a new root. */
 export const resolveParent = async (
@@ -71,7 +71,7 @@ export type AppendOptions = {
 };
 
 /**
- * Adds messages without a run, all or none for up to 30 of them, and makes the last one the active leaf. What was appended before
+ * Adds messages without a run, all or none for up to 45 of them, and makes the last one the active leaf. What was appended before
  * under the same client ids is given back and not added again. Refused (`thread_busy`) while a run holds the thread.
  */
 export const appendMessages = async (

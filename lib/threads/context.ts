@@ -6,6 +6,7 @@ import type { Thread } from "./head.ts";
 import { providerHistory } from "./history.ts";
 import { decodeMessage, type Parent, parentOf, type StoredMessage } from "./message-items.ts";
 import { pathFrom } from "./path.ts";
+import { withProfile } from "./profile.ts";
 import type { ThreadStore } from "./store.ts";
 import { beginsTurn, cutAt, historyBudget, wholeTail } from "./window.ts";
 
@@ -106,7 +107,8 @@ const fitSummary = (after: StoredMessage[], summary: Summary, pathTokens: number
 };
 
 export const loadContext = async (store: ThreadStore, head: Thread, options: ContextOptions): Promise<Context> => {
-  const system: TextPart[] = head.system === undefined ? [] : [{ type: "text", text: head.system }];
+  const { system: instructions } = await withProfile(store, head);
+  const system: TextPart[] = instructions === undefined ? [] : [{ type: "text", text: instructions }];
   const fixed = (options.fixed ?? 0) + store.tokensOf(system);
   const tail = await loadTail(store, head, options, fixed);
   if (tail.summary !== undefined) system.push({ type: "text", text: summaryIntro + tail.summary.text });

@@ -1,7 +1,8 @@
 // Deleting a thread so that a crash in the middle loses nothing and leaves nothing: whoever comes next goes on from there.
 import { asString } from "../model/json.ts";
 import type { Item, Key, Operation } from "../stores/table.ts";
-import { decodeSegments, findHeadItem, headAt } from "./head.ts";
+import { closeRun } from "./closing.ts";
+import { decodeHead, decodeSegments, findHeadItem, headAt } from "./head.ts";
 import {
   blobPrefix,
   blobScope,
@@ -13,7 +14,7 @@ import {
   threadPartition,
   usagePrefix,
 } from "./keys.ts";
-import type { ThreadStore } from "./store.ts";
+import { contentionTries, type ThreadStore } from "./store.ts";
 import { copyStretch } from "./stretch.ts";
 
 async function* items(store: ThreadStore, pk: string, prefix?: string): AsyncGenerator<Item> {
@@ -38,6 +39,7 @@ export const removeThread = async (store: ThreadStore, tenant: string, id: strin
     await store.table.delete({ pk, sk: listKeys.due });
     return;
   }
+  await settleRun(store, tenant, id);
   // From here on it is gone for everyone, its run is refused, and the sweeper knows what is left to do.
   const marked = await store.table.transact(pk, [
     {
@@ -57,6 +59,17 @@ export const removeThread = async (store: ThreadStore, tenant: string, id: strin
     if (from !== id) await store.table.delete({ pk: threadPartition(tenant, from), sk: forkKey(id) });
   await removeItems(store, tenant, id);
   await store.table.transact(pk, [{ delete: { pk, sk: headKey } }, { delete: { pk, sk: listKeys.due } }]);
+};
+
+/** A run that is in progress has cost something already: its usage stays when the rest goes. */
+const settleRun = async (store: ThreadStore, tenant: string, id: string): Promise<void> => {
+  for (let tried = 0; tried < contentionTries; tried += 1) {
+    // Not by `findHead`: a thread past its end is settled like any other.
+    const item = await findHeadItem(store, tenant, id);
+    if (item === undefined || item.data["deleted"] === true || item.data["pending"] === true) return;
+    const head = decodeHead(tenant, item);
+    if (head.run === undefined || (await closeRun(store, head, "cancelled"))) return;
+  }
 };
 
 const removeItems = async (store: ThreadStore, tenant: string, id: string): Promise<void> => {

@@ -25,6 +25,8 @@ export type TurnEnd = {
   /** It was cut off: calls in it never run, and what is unfinished reaches no provider. */
   partial?: boolean;
   error?: GatewayError;
+  /** Kept with the run for whoever reads it later; small. */
+  result?: JsonObject;
   usage?: UsageRecord;
   /** What the input of this call was estimated at: the provider's own count corrects later estimates. */
   estimatedInput?: number;
@@ -98,6 +100,7 @@ export const endTurn = async (
         output: placed[0]?.id,
         error: end.error === undefined ? undefined : encodeError(end.error),
         usage: end.usage?.usage,
+        result: end.result,
       }),
       isParked,
     ),

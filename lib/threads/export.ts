@@ -2,10 +2,11 @@
 import { compact, type JsonObject } from "../model/json.ts";
 import { encodeRun } from "./run-items.ts";
 import { decodeRun, decodeUsage } from "./run-items.ts";
-import { loadHead, type Thread } from "./head.ts";
+import type { Thread } from "./head.ts";
 import { runPrefix, threadPartition, usagePrefix } from "./keys.ts";
 import { decodeMessage } from "./message-items.ts";
 import { itemsFrom } from "./path.ts";
+import { getThread } from "./threads.ts";
 import type { Caller, ThreadStore } from "./store.ts";
 
 const line = (type: string, value: object): string => `${JSON.stringify({ type, ...value })}\n`;
@@ -30,7 +31,7 @@ const threadLine = (head: Thread): string =>
 
 /** Messages come in the order of arrival, every branch among them, what was inherited first. */
 export async function* exportThread(store: ThreadStore, caller: Caller, thread: string): AsyncGenerator<string> {
-  const head = await loadHead(store, caller, thread);
+  const head = await getThread(store, caller, thread);
   yield threadLine(head);
   for await (const { item, thread: home } of itemsFrom(store, head, 0, false)) {
     const stored = await decodeMessage(store, head.tenant, home, item);

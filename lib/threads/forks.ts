@@ -1,13 +1,13 @@
 // A fork: a new thread that begins with another one's messages up to a point, by reference: nothing is copied.
 import { GatewayError } from "../model/error.ts";
 import type { Operation } from "../stores/table.ts";
-import { checkId, headAt, loadHead, type Segment, type Thread } from "./head.ts";
+import { checkId, headAt, type Segment, type Thread } from "./head.ts";
 import { forkKey, threadPartition } from "./keys.ts";
 import { messageFacts } from "./message-items.ts";
 import { findMessage } from "./claims.ts";
 import { firstOwnSeq } from "./path.ts";
 import { removeThread } from "./deletion.ts";
-import { headItem, listItems, newHead, type ThreadFields } from "./threads.ts";
+import { getThread, headItems, listItems, newHead, type ThreadFields } from "./threads.ts";
 import type { Caller, ThreadStore } from "./store.ts";
 
 export type ForkThread = Pick<ThreadFields, "title" | "metadata" | "retentionSeconds"> & {
@@ -32,7 +32,7 @@ export const forkThread = async (
   thread: string,
   input: ForkThread = {},
 ): Promise<Thread> => {
-  const head = await loadHead(store, caller, thread);
+  const head = await getThread(store, caller, thread);
   const id = input.id === undefined ? `thread_${store.newId()}` : checkId(input.id, "id");
   const fields: ThreadFields = {
     metadata: input.metadata ?? head.metadata,
@@ -69,7 +69,11 @@ const build = async (store: ThreadStore, fork: Thread): Promise<void> => {
   const stale = await store.table.get(at);
   if (stale !== undefined && (stale.data["deleted"] === true || stale.data["pending"] === true))
     await removeThread(store, fork.tenant, fork.id);
-  const begun = await store.table.put(headItem(fork, { pending: true }), { item: "absent" });
+  const [head, ...more] = await headItems(store, fork, { pending: true });
+  const begun = await store.table.transact(pk, [
+    { put: head, condition: { item: "absent" } },
+    ...more.map((put): Operation => ({ put })),
+  ]);
   if (!begun.ok) throw new GatewayError("conflict", "There is a thread of this id.", { param: "id" });
   for (const source of new Set(fork.segments.map((segment) => segment.thread))) {
     const sourcePk = threadPartition(fork.tenant, source);
@@ -81,7 +85,7 @@ const build = async (store: ThreadStore, fork: Thread): Promise<void> => {
       { put: { pk: sourcePk, sk: forkKey(fork.id), data: { thread: fork.id } } },
     ]);
     if (!told.ok) {
-      await store.table.delete(at);
+      await removeThread(store, fork.tenant, fork.id);
       throw new GatewayError("not_found", "The thread is being deleted.", { param: "thread_id" });
     }
   }

@@ -24,6 +24,8 @@ export type Thread = {
   metadata: Record<string, string>;
   /** Instructions that open every request of the thread. */
   system?: string;
+  /** Where instructions and settings are long, they lie apart, under this revision (`withProfile`). */
+  profile?: number;
   strategy: ContextStrategy;
   /** Kept for routes; nothing here reads it. */
   settings: JsonObject;
@@ -111,7 +113,7 @@ export const decodeHead = (tenant: string, item: Item): Thread => {
     const value = asString(data[name]);
     if (value !== undefined) thread[name] = value;
   }
-  for (const name of ["retentionSeconds", "expiresAt", "leaseUntil", "parkedUntil"] as const) {
+  for (const name of ["retentionSeconds", "expiresAt", "profile", "leaseUntil", "parkedUntil"] as const) {
     const value = asNumber(data[name]);
     if (value !== undefined) thread[name] = value;
   }

@@ -23,6 +23,8 @@ export const idempotencyPartition = (tenant: string, owner: string, key: string)
 export const blobScope = (tenant: string, thread: string): string => `${safe(tenant)}/${safe(thread)}`;
 
 export const headKey = "thread";
+/** By the revision that brought it. */
+export const profileKey = (revision: number): string => `p:${padded(revision)}`;
 export const messagePrefix = "m:";
 export const messageKey = (seq: number): string => `${messagePrefix}${padded(seq)}`;
 /** Says which message a client's own id became. */

@@ -5,6 +5,8 @@ import type { Usage } from "../model/usage.ts";
 import type { Item, Key, NewItem } from "../stores/table.ts";
 import { decodeError, encodeError } from "./event-items.ts";
 import { activeIndex, byTime, runKey, shardOf, threadPartition, usageIndex, usageKey } from "./keys.ts";
+import { keepBlob, loadBody } from "./bodies.ts";
+import type { ThreadStore } from "./store.ts";
 import type { Thread } from "./head.ts";
 
 /**
@@ -40,6 +42,8 @@ export type Run = {
   endedAt?: number;
   /** What the caller asked for (model, tools, wire, limits): kept for whoever carries the run out. */
   request: JsonObject;
+  /** Where the request is large, it lies in the blobs (`loadRequest`), and `request` is empty. */
+  requestBlob?: string;
   metadata: JsonObject;
   /** The numbers of the messages it began with, and the id of the one that it last made. */
   firstInput?: number;
@@ -49,6 +53,8 @@ export type Run = {
   pending: string[];
   error?: GatewayError;
   usage?: Usage;
+  /** What its end was told to keep (the answer's id, reason and the like): small, and nothing here reads it. */
+  result?: JsonObject;
   /** The number of the first event of this step. */
   stepFirst: number;
   /** The fence of whoever ended it or parked it. */
@@ -91,6 +97,21 @@ export const encodeRun = (tenant: string, run: Run): JsonObject => {
   });
 };
 
+const requestInline = 16 * 1024;
+
+/** The run, its request moved to the blobs where it is large: the item is written again at every step. */
+export const withoutLargeRequest = async (store: ThreadStore, head: Thread, run: Run): Promise<Run> => {
+  if (run.requestBlob !== undefined) return run;
+  const text = JSON.stringify(run.request);
+  if (text.length <= requestInline) return run;
+  return { ...run, request: {}, requestBlob: await keepBlob(store, head.tenant, head.id, Buffer.from(text)) };
+};
+
+export const loadRequest = async (store: ThreadStore, tenant: string, run: Run): Promise<JsonObject> =>
+  run.requestBlob === undefined
+    ? run.request
+    : (asObject(JSON.parse(await loadBody(store, tenant, run.thread, { blob: run.requestBlob }))) ?? {});
+
 export const runItem = (head: Thread, run: Run, extra: JsonObject = {}): NewItem => ({
   ...runAt(head.tenant, head.id, run.id),
   data: { ...encodeRun(head.tenant, run), ...extra },
@@ -107,6 +128,7 @@ export const decodeRun = ({ data }: Item): Run =>
     startedAt: asNumber(data["startedAt"]),
     endedAt: asNumber(data["endedAt"]),
     request: asObject(data["request"]) ?? {},
+    requestBlob: asString(data["requestBlob"]),
     metadata: asObject(data["metadata"]) ?? {},
     firstInput: asNumber(data["firstInput"]),
     lastInput: asNumber(data["lastInput"]),
@@ -114,6 +136,7 @@ export const decodeRun = ({ data }: Item): Run =>
     pending: (asArray(data["pending"]) ?? []).filter((each) => typeof each === "string"),
     error: data["error"] === undefined ? undefined : decodeError(data["error"]),
     usage: asObject(data["usage"]) as unknown as Usage | undefined,
+    result: asObject(data["result"]),
     stepFirst: asNumber(data["stepFirst"]) ?? 1,
     endedBy: asNumber(data["endedBy"]),
   });

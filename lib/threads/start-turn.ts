@@ -1,5 +1,5 @@
 // The start of a turn: one transaction with its messages, its run and the thread's lease. Who comes second waits, is refused, or interrupts.
-import { GatewayError } from "../model/error.ts";
+import { GatewayError, invalid } from "../model/error.ts";
 import { compact, type JsonObject } from "../model/json.ts";
 import type { Item, Operation } from "../stores/table.ts";
 import { loadBody, storeBody } from "./bodies.ts";
@@ -9,7 +9,7 @@ import { clientIdKey, newRunId, threadPartition } from "./keys.ts";
 import { placeMessages } from "./message-items.ts";
 import { appendMessages, busy, checkMessages, headAfter, messagesPerTransaction, resolveParent } from "./append.ts";
 import { type Claim, knownMessages, loadKnown } from "./claims.ts";
-import { decodeRun, type Run, runAt, runItem } from "./run-items.ts";
+import { decodeRun, type Run, runAt, runItem, withoutLargeRequest } from "./run-items.ts";
 import { type Caller, contentionTries, type ThreadStore } from "./store.ts";
 import { answered, findKnownTurn, leaseOn, type Started, type TurnInput, type TurnStart } from "./turns.ts";
 
@@ -23,6 +23,9 @@ export const startTurn = async (
   if (input.run?.id !== undefined) checkId(input.run.id, "run_id");
   const cut = Math.max(0, input.messages.length - messagesPerTransaction);
   if (cut > 0) {
+    if (input.onConflict === "enqueue")
+      throw invalid("messages", `expected at most ${messagesPerTransaction} messages for a run that may have to wait`);
+    if (input.onConflict === "interrupt") await interrupt(store, caller, thread);
     const before = await appendMessages(
       store,
       caller,
@@ -38,6 +41,14 @@ export const startTurn = async (
     });
   }
   return startWith(store, caller, thread, input);
+};
+
+const interrupt = async (store: ThreadStore, caller: Caller, thread: string): Promise<void> => {
+  for (let tried = 0; tried < contentionTries; tried += 1) {
+    const head = await loadHead(store, caller, thread);
+    if ((head.run === undefined && head.parked === undefined) || (await closeRun(store, head, "cancelled"))) return;
+  }
+  throw contention();
 };
 
 const parentOption = (parentId: string | null | undefined): { parentId?: string | null } =>
@@ -71,7 +82,8 @@ const startWith = async (store: ThreadStore, caller: Caller, thread: string, inp
       continue;
     }
     const fresh = input.messages.filter(({ clientId }) => clientId === undefined || !known.has(clientId));
-    const begun = await begin(store, head, newRun(store, head, input), { ...input, messages: fresh }, parked);
+    const run = await withoutLargeRequest(store, head, newRun(store, head, input));
+    const begun = await begin(store, head, run, { ...input, messages: fresh }, parked);
     if (begun.ok)
       return {
         ...begun.started,
@@ -171,7 +183,7 @@ const begin = async (
 const enqueue = async (store: ThreadStore, head: Thread, input: TurnInput): Promise<Run | undefined> => {
   if (head.queue.length >= store.limits.queueLength)
     throw new GatewayError("thread_busy", "Too many runs wait on this thread.", { param: "thread_id" });
-  const run = newRun(store, head, input);
+  const run = await withoutLargeRequest(store, head, newRun(store, head, input));
   const body = await storeBody(
     store,
     head.tenant,

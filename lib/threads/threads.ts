@@ -8,12 +8,10 @@ import {
   contention,
   type ContextStrategy,
   contextStrategies,
-  decodeHead,
   findHead,
   headAt,
   loadHead,
   type Thread,
-  threadNotFound,
 } from "./head.ts";
 import {
   byTime,
@@ -24,10 +22,12 @@ import {
   metadataIndex,
   metadataListKey,
   ownerIndex,
+  profileKey,
   threadPartition,
   titleIndex,
   titlePrefix,
 } from "./keys.ts";
+import { splitProfile, withProfile } from "./profile.ts";
 import { type Caller, contentionTries, type ThreadStore } from "./store.ts";
 
 export type { Thread } from "./head.ts";
@@ -99,6 +99,7 @@ export const newHead = (store: ThreadStore, caller: Caller, id: string, fields: 
     title: fields.title,
     metadata: fields.metadata ?? {},
     system: fields.system,
+    profile: undefined,
     strategy: fields.strategy ?? "window",
     settings: fields.settings ?? {},
     retentionSeconds: fields.retentionSeconds,
@@ -119,9 +120,21 @@ export const newHead = (store: ThreadStore, caller: Caller, id: string, fields: 
   });
 };
 
-export const headItem = (thread: Thread, extra: JsonObject = {}): NewItem => {
-  const { tenant: _tenant, queue: _queue, ...data } = thread;
-  return { ...headAt(thread.tenant, thread.id), data: { ...(data as unknown as JsonObject), ...extra } };
+/** The items of a new thread, without those that list it. Its head comes first. */
+export const headItems = async (
+  store: ThreadStore,
+  thread: Thread,
+  extra: JsonObject = {},
+): Promise<[NewItem, ...NewItem[]]> => {
+  const { tenant: _tenant, queue: _queue, system: _system, settings: _settings, ...data } = thread;
+  const profile = await splitProfile(store, thread);
+  return [
+    {
+      ...headAt(thread.tenant, thread.id),
+      data: { ...(data as unknown as JsonObject), ...profile.fields, ...extra },
+    },
+    ...(profile.item === undefined ? [] : [profile.item]),
+  ];
 };
 
 /** A thread's id is unique within its tenant. */
@@ -135,9 +148,10 @@ export const createThread = async (
   const thread = newHead(store, caller, id, input);
   const pk = threadPartition(caller.tenant, id);
   for (let tried = 0; tried < contentionTries; tried += 1) {
+    const [head, ...more] = await headItems(store, thread);
     const written = await store.table.transact(pk, [
-      { put: headItem(thread), condition: { item: "absent" } },
-      ...listItems(thread).map((put) => ({ put })),
+      { put: head, condition: { item: "absent" } },
+      ...[...more, ...listItems(thread)].map((put) => ({ put })),
     ]);
     if (written.ok) return { thread, created: true };
     const there = await findHead(store, caller.tenant, id);
@@ -146,14 +160,15 @@ export const createThread = async (
       await removeThread(store, caller.tenant, id);
       continue;
     }
-    if (input.ifExists === "return" && there.owner === caller.owner) return { thread: there, created: false };
+    if (input.ifExists === "return" && there.owner === caller.owner)
+      return { thread: await withProfile(store, there), created: false };
     throw new GatewayError("conflict", "There is a thread of this id.", { param: "id" });
   }
   throw contention();
 };
 
-export const getThread = (store: ThreadStore, caller: Caller, id: string): Promise<Thread> =>
-  loadHead(store, caller, id);
+export const getThread = async (store: ThreadStore, caller: Caller, id: string): Promise<Thread> =>
+  withProfile(store, await loadHead(store, caller, id));
 
 export type ListThreads = {
   /** All of these pairs. */
@@ -167,7 +182,10 @@ export type ListThreads = {
 
 export type ThreadPage = { threads: Thread[]; next?: string };
 
-/** The caller's own threads. The lists may lag behind by seconds; what they give is checked against the threads as they are. */
+/**
+ * The caller's own threads. The lists may lag behind by seconds; what they give is checked against the threads as they are. Long
+ * instructions and settings are left out: `getThread` has them.
+ */
 export const listThreads = async (
   store: ThreadStore,
   caller: Caller,
@@ -226,7 +244,7 @@ export const patchThread = async (
   );
   checkFields(given);
   for (let tried = 0; tried < contentionTries; tried += 1) {
-    const head = await loadHead(store, caller, id);
+    const head = await getThread(store, caller, id);
     if (ifMatch !== undefined && ifMatch !== head.revision)
       throw new GatewayError("precondition_failed", "The thread was changed since it was read.", { param: "if-match" });
     const changed = patched(head, patch, store.clock.now());
@@ -241,17 +259,24 @@ export const patchThread = async (
         .filter((item) => !before.some((old) => old.sk === item.sk && old.ipk === item.ipk && old.isk === item.isk))
         .map((put): Operation => ({ put })),
     ];
-    const names = ["title", "metadata", "system", "strategy", "settings", "retentionSeconds", "expiresAt"] as const;
+    const names = ["title", "metadata", "strategy", "retentionSeconds", "expiresAt"] as const;
+    const profile = await splitProfile(store, changed);
+    const fields: JsonObject = {
+      ...(Object.fromEntries(names.map((name) => [name, changed[name]])) as JsonObject),
+      system: profile.fields["system"],
+      settings: profile.fields["settings"],
+      profile: profile.fields["profile"],
+    };
     const written = await store.table.transact(pk, [
       {
         update: { pk, sk: headKey },
         change: {
           set: compact<JsonObject>({
-            ...(Object.fromEntries(names.map((name) => [name, changed[name]])) as JsonObject),
+            ...fields,
             revision: changed.revision,
             updatedAt: changed.updatedAt,
           }),
-          remove: names.filter((name) => changed[name] === undefined),
+          remove: Object.keys(fields).filter((name) => fields[name] === undefined),
         },
         condition: {
           item: "present",
@@ -262,12 +287,10 @@ export const patchThread = async (
         },
       },
       ...lists,
+      ...(head.profile === undefined ? [] : [{ delete: { pk, sk: profileKey(head.profile) } }]),
+      ...(profile.item === undefined ? [] : [{ put: profile.item }]),
     ]);
-    if (written.ok) {
-      const item = await store.table.get({ pk, sk: headKey });
-      if (item === undefined) throw threadNotFound();
-      return decodeHead(caller.tenant, item);
-    }
+    if (written.ok) return getThread(store, caller, id);
   }
   throw contention();
 };
@@ -276,7 +299,7 @@ const patched = (head: Thread, patch: PatchThread, now: number): Thread => {
   const pick = <Name extends keyof ThreadFields & keyof Thread>(name: Name): Thread[Name] | undefined =>
     patch[name] === null ? undefined : ((patch[name] as Thread[Name] | undefined) ?? head[name]);
   const retentionSeconds = pick("retentionSeconds");
-  const { title: _title, system: _system, retentionSeconds: _retention, expiresAt: _expiresAt, ...rest } = head;
+  const { title: _title, system: _system, profile: _profile, ...rest } = head;
   return compact<Thread>({
     ...rest,
     updatedAt: now,

@@ -6,7 +6,7 @@ import { endTurn } from "../../lib/threads/end-turn.ts";
 import { holdLease, renewLease } from "../../lib/threads/lease.ts";
 import { listMessages, loadPath } from "../../lib/threads/messages.ts";
 import { resumeTurn } from "../../lib/threads/resume-turn.ts";
-import { mayBecome, runStates } from "../../lib/threads/run-items.ts";
+import { loadRequest, mayBecome, runStates } from "../../lib/threads/run-items.ts";
 import { cancelRun, getRun, listRuns, listUsage, runEvents } from "../../lib/threads/runs.ts";
 import { startNext, startTurn } from "../../lib/threads/start-turn.ts";
 import { sweep } from "../../lib/threads/sweep.ts";
@@ -144,6 +144,18 @@ describe("a turn", () => {
     expect(await path(store)).toEqual(["q", "a"]);
     expect(await eventsOf(store, turn.run.id)).toEqual(answerEvents("a"));
   });
+});
+
+test("a large request lies apart from its run, which is written at every step (F52)", async () => {
+  const store = await begin();
+  const request = { tools: ["t".repeat(300_000)] };
+  const turn = await start(store, "q", { run: { request } });
+  await startTurn(store, alice, "t", { messages: [user("q2")], run: { request }, onConflict: "enqueue" });
+  await answer(store, turn, "a");
+  const next = await startNext(store, "acme", "t");
+  for (const { run } of [turn, next!])
+    expect(await loadRequest(store, "acme", await getRun(store, alice, "t", run.id))).toEqual(request);
+  expect(store.blobs.all.size).toBe(1);
 });
 
 describe("two runs at once", () => {

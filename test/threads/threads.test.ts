@@ -241,3 +241,23 @@ test("export gives a line for the thread and for each message, every branch amon
   expect(lines.map(({ type }) => type)).toEqual(["thread", "message", "message", "message"]);
   expect(lines[3]).toMatchObject({ seq: 2, parentId: first!.id });
 });
+
+test("long instructions and settings lie apart from the head, which every turn writes", async () => {
+  const store = createTestStore();
+  const system = "s".repeat(150_000);
+  const settings = { tools: ["t".repeat(3_000)] };
+  await createThread(store, alice, { id: "t", system, settings });
+  const size = (sk: string) =>
+    JSON.stringify((store.table as MemoryTable).all().find((item) => item.sk === sk)?.data).length;
+  expect(size("thread")).toBeLessThan(1_000);
+  expect(await getThread(store, alice, "t")).toMatchObject({ system, settings });
+  await forkThread(store, alice, "t", { id: "f" });
+  await patchThread(store, alice, "t", { system: "short" });
+  expect(await getThread(store, alice, "t")).toMatchObject({ system: "short", settings });
+  await patchThread(store, alice, "t", { settings: null });
+  expect(await getThread(store, alice, "t")).toMatchObject({ system: "short", settings: {} });
+  expect((store.table as MemoryTable).all().filter(({ pk, sk }) => pk.endsWith("/t") && sk.startsWith("p:"))).toEqual(
+    [],
+  );
+  expect(await getThread(store, alice, "f")).toMatchObject({ system, settings });
+});
