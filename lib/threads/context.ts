@@ -5,10 +5,10 @@ import { summaryKey, summaryPrefix, threadPartition } from "./keys.ts";
 import type { Thread } from "./head.ts";
 import { providerHistory } from "./history.ts";
 import { decodeMessage, type Parent, parentOf, type StoredMessage } from "./message-items.ts";
-import { pathFrom } from "./path.ts";
+import { type OnPath, pathFrom } from "./path.ts";
 import { withProfile } from "./profile.ts";
 import type { ThreadStore } from "./store.ts";
-import { beginsTurn, cutAt, historyBudget, wholeTail } from "./window.ts";
+import { cutAt, historyBudget, isWithin, keepTail } from "./window.ts";
 
 /** Stands for the path up to a message; the messages themselves stay. */
 export type Summary = { upTo: number; upToId: string; text: string; tokens: number; pathTokens: number };
@@ -71,39 +71,29 @@ const loadTail = async (store: ThreadStore, head: Thread, options: ContextOption
     head.strategy === "none" || options.window === undefined
       ? Number.POSITIVE_INFINITY
       : historyBudget({ window: options.window, output: options.output ?? 0, fixed, ratio: head.ratio });
+  const oldest = Math.min(...[...summaries.values()].map(({ upTo }) => upTo));
   const cut = cutAt(leaf.pathTokens, budget);
-  const newestFirst: StoredMessage[] = [];
-  let isCut = false;
-  let opening: StoredMessage | undefined;
-  for await (const { item, thread, facts } of pathFrom(store, head, leaf.seq)) {
-    const summary = summaries.get(facts.id);
-    if (summary !== undefined) return fitSummary(newestFirst.toReversed(), summary, leaf.pathTokens, budget);
-    const fits = facts.pathTokens - facts.tokens >= cut || newestFirst.length === 0;
-    if (fits && !isCut) {
-      newestFirst.push(await decodeMessage(store, head.tenant, thread, item));
-      continue;
-    }
-    isCut = true;
-    // With summaries, one further up may stand for what doesn't fit; otherwise only the words that began the turn are looked for.
-    if (newestFirst.some(beginsTurn) && summaries.size === 0) break;
-    if (opening === undefined && facts.role === "user") {
-      const stored = await decodeMessage(store, head.tenant, thread, item);
-      if (beginsTurn(stored)) opening = stored;
-    }
-    if (opening !== undefined && summaries.size === 0) break;
+  const newestFirst: OnPath[] = [];
+  let summary: Summary | undefined;
+  let hasTurn = false;
+  for await (const found of pathFrom(store, head, leaf.seq)) {
+    // Older than all of them: this path is a branch that none of them stands for.
+    if (found.facts.seq < oldest) summaries.clear();
+    summary = summaries.get(found.facts.id);
+    if (summary !== undefined) break;
+    newestFirst.push(found);
+    hasTurn ||= found.facts.opens === true;
+    if (summaries.size === 0 && hasTurn && !isWithin(found, cut)) break;
   }
-  const messages = newestFirst.toReversed();
-  return { messages: isCut ? wholeTail(messages, opening) : messages, summary: undefined, cut: isCut };
-};
-
-const fitSummary = (after: StoredMessage[], summary: Summary, pathTokens: number, budget: number): Tail => {
-  const cut = cutAt(pathTokens - summary.pathTokens + summary.tokens, budget);
-  if (cut === 0) return { messages: after, summary, cut: true };
-  const from = summary.pathTokens + cut;
-  const kept = after.filter((each, at) => each.pathTokens - each.tokens >= from || at === after.length - 1);
-  const first = kept[0];
-  const opening = after.findLast((each) => first !== undefined && each.seq < first.seq && beginsTurn(each));
-  return { messages: wholeTail(kept, opening), summary, cut: true };
+  const path = newestFirst.toReversed();
+  const from =
+    summary === undefined
+      ? cut
+      : summary.pathTokens + cutAt(leaf.pathTokens - summary.pathTokens + summary.tokens, budget);
+  const kept = keepTail(path, from);
+  const messages: StoredMessage[] = [];
+  for (const { item, thread } of kept) messages.push(await decodeMessage(store, head.tenant, thread, item));
+  return { messages, summary, cut: summary !== undefined || kept.length < path.length };
 };
 
 export const loadContext = async (store: ThreadStore, head: Thread, options: ContextOptions): Promise<Context> => {
@@ -163,7 +153,7 @@ export const planSummary = async (
   if (open <= budget * 0.75) return undefined;
   const messages = newest.toReversed();
   const keepFrom = head.tokens - budget / 3;
-  const turns = messages.flatMap((each, at) => (at > 0 && beginsTurn(each) ? [at] : []));
+  const turns = messages.flatMap((each, at) => (at > 0 && each.opens === true ? [at] : []));
   const end = turns.find((at) => (messages[at]?.pathTokens ?? 0) >= keepFrom) ?? turns.at(-1);
   const last = end === undefined ? undefined : messages[end - 1];
   if (end === undefined || last === undefined) return undefined;

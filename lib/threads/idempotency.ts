@@ -81,7 +81,10 @@ const holding = (token: IdempotencyToken): Condition => ({
   ],
 });
 
-/** Keeps the answer. Where another has meanwhile taken over, that one's stands. */
+/**
+ * Keeps the answer. Where another has meanwhile taken over, that one's stands. A run may be named as soon as it has begun: whoever
+ * comes with the same key then follows its events.
+ */
 export const finishIdempotent = async (
   store: ThreadStore,
   token: IdempotencyToken,
@@ -102,10 +105,6 @@ export const finishIdempotent = async (
     holding(token),
   );
 };
-
-/** The run's events are the answer from now on, even before it has ended: a retry tails them. */
-export const attachRun = (store: ThreadStore, token: IdempotencyToken, answer: KeptAnswer): Promise<void> =>
-  finishIdempotent(store, token, answer);
 
 /** Nothing was made (a refusal that may pass, an outage): the key is free again. */
 export const abandonIdempotent = async (store: ThreadStore, token: IdempotencyToken): Promise<void> => {

@@ -37,6 +37,8 @@ export type StoredMessage = {
   maker?: string;
   /** Its text was removed; it keeps its place. */
   deleted?: boolean;
+  /** It begins a turn: what comes before it may be left out without leaving anything in pieces. */
+  opens?: boolean;
   /** Estimated tokens of this message, and of the path up to and including it. */
   tokens: number;
   pathTokens: number;
@@ -55,6 +57,9 @@ export const parentOf = (message: StoredMessage): Parent => ({
   id: message.id,
   pathTokens: message.pathTokens,
 });
+
+const beginsTurn = ({ role, parts }: Message): boolean =>
+  role === "user" && !parts.some((part) => part.type === "tool-result");
 
 export type PlaceOptions = {
   run?: string;
@@ -97,6 +102,7 @@ export const placeMessages = async (
       partial: options.partial,
       maker: options.maker,
       deleted: undefined,
+      opens: beginsTurn(message) ? true : undefined,
       tokens,
       pathTokens: last.pathTokens + tokens,
     });
@@ -135,6 +141,7 @@ export const messageFacts = ({ data }: Item): MessageFacts =>
     partial: data["partial"] === true ? true : undefined,
     maker: asString(data["maker"]),
     deleted: data["deleted"] === true ? true : undefined,
+    opens: data["opens"] === true ? true : undefined,
     tokens: asNumber(data["tokens"]) ?? 0,
     pathTokens: asNumber(data["pathTokens"]) ?? 0,
     role: roles.find((role) => role === data["role"]) ?? "user",

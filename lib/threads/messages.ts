@@ -169,7 +169,7 @@ export const deleteMessage = async (store: ThreadStore, caller: Caller, thread: 
     });
   await store.table.update(
     { pk: threadPartition(caller.tenant, thread), sk: messageKey(messageFacts(found.item).seq) },
-    { set: { deleted: true }, remove: ["body", "blob", "metadata"] },
+    { set: { deleted: true }, remove: ["body", "blob", "metadata", "opens"] },
     { item: "present" },
   );
 };

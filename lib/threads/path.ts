@@ -7,6 +7,7 @@ import type { ThreadStore } from "./store.ts";
 
 /** An item and the thread it lies in. */
 export type Found = { item: Item; thread: string };
+export type OnPath = Found & { facts: MessageFacts };
 
 /** All stretches of a thread's history, oldest first, its own last: the messages `from` to `upTo`, both included. */
 const stretches = (head: Pick<Thread, "id" | "segments">): { thread: string; from: number; upTo: number }[] => {
@@ -34,14 +35,19 @@ export const findItem = async (store: ThreadStore, head: Thread, seq: number): P
   return item === undefined ? undefined : { item, thread };
 };
 
+/** Pages grow: who asks for little pays for little, who reads on takes few trips. */
+const firstPageSize = 32;
+const mostPerPage = 200;
+
 /** Items in the order of arrival, from `from` on (or back from it), page by page as they are asked for. */
 export async function* itemsFrom(
   store: ThreadStore,
   head: Thread,
   from: number,
   descending: boolean,
-  pageSize = 100,
+  firstPage = firstPageSize,
 ): AsyncGenerator<Found> {
+  let limit = firstPage;
   const parts = stretches(head).filter((part) => (descending ? part.from <= from : part.upTo >= from));
   if (descending) parts.reverse();
   for (const part of parts) {
@@ -56,11 +62,12 @@ export async function* itemsFrom(
         ...(low > 0 ? { after: messageKey(low - 1) } : {}),
         ...(high < Number.MAX_SAFE_INTEGER ? { before: messageKey(high + 1) } : {}),
         descending,
-        limit: pageSize,
+        limit,
         ...(cursor === undefined ? {} : { cursor }),
       });
       for (const item of page.items) yield { item, thread: part.thread };
       cursor = page.next;
+      limit = Math.min(mostPerPage, limit * 2);
     } while (cursor !== undefined);
   }
 }
@@ -69,22 +76,17 @@ export async function* itemsFrom(
  * From `leaf` up to its root, newest first. Reads only as far as the caller goes on asking. Runs of siblings are skipped; a long
  * stretch off the path is jumped over instead of being read.
  */
-export async function* pathFrom(
-  store: ThreadStore,
-  head: Thread,
-  leaf: number,
-  pageSize = 100,
-): AsyncGenerator<Found & { facts: MessageFacts }> {
+export async function* pathFrom(store: ThreadStore, head: Thread, leaf: number): AsyncGenerator<OnPath> {
   let wanted = leaf;
   while (wanted >= 0) {
     let jumped = false;
-    for await (const found of itemsFrom(store, head, wanted, true, pageSize)) {
+    for await (const found of itemsFrom(store, head, wanted, true)) {
       const facts = messageFacts(found.item);
       if (facts.seq > wanted) continue;
       if (facts.seq < wanted) return;
       yield { ...found, facts };
       const next = facts.parentSeq;
-      jumped = facts.seq - next > pageSize;
+      jumped = facts.seq - next > mostPerPage;
       wanted = next;
       if (wanted < 0) return;
       if (jumped) break;

@@ -1,5 +1,5 @@
 // How much of a long thread a request carries: arithmetic on estimated tokens, so that the same thread is always cut at the same place.
-import type { StoredMessage } from "./message-items.ts";
+import type { MessageFacts } from "./message-items.ts";
 
 export type Budget = {
   /** The model's window, and what of it its answer may take, in the model's own tokens. */
@@ -35,25 +35,29 @@ export const settleRatio = (ratio: number, told: number | undefined, estimated: 
   return Math.ceil(observed * 8) / 8;
 };
 
-/** A message that begins a turn: what comes before it may go without leaving anything in pieces. */
-export const beginsTurn = ({ message }: StoredMessage): boolean =>
-  message.role === "user" && !message.parts.some((part) => part.type === "tool-result");
+/** What cutting looks at: a message's place, not its words. */
+export type Placed = { facts: Pick<MessageFacts, "seq" | "role" | "opens" | "tokens" | "pathTokens"> };
+
+/** Whether a message is still within what is kept when `cut` tokens of the path fall off. */
+export const isWithin = ({ facts }: Placed, cut: number): boolean => facts.pathTokens - facts.tokens >= cut;
 
 /**
- * The tail that is kept, from messages in order of which the first is the first that may stay. Never parts a call from its result
- * (F51): it begins with a turn, or, within one turn that is too long by itself, with the words that began it (`opening`) and then a call.
+ * What is kept of a path whose first `cut` tokens fall off, oldest first; `path` reaches back at least to the beginning of the turn in
+ * which the cut lies. Never parts a call from its result (F51): the tail begins with a turn, or, where one turn is too long by
+ * itself, with the words that began it and then a call.
  */
-export const wholeTail = (messages: readonly StoredMessage[], opening: StoredMessage | undefined): StoredMessage[] => {
-  const start = messages.findIndex(beginsTurn);
-  if (start === 0) return [...messages];
-  const isOpen = opening !== undefined && messages.every((each) => each.seq !== opening.seq);
+export const keepTail = <T extends Placed>(path: readonly T[], cut: number): T[] => {
+  const first = path.findIndex((each, at) => isWithin(each, cut) || at === path.length - 1);
+  if (first <= 0) return [...path];
+  const turn = path.findIndex(({ facts }, at) => at >= first && facts.opens === true);
   // Where a later turn begins within the tail, the rest of the one before it goes; only the last turn is ever cut inside.
-  if (start > 0) return messages.slice(start);
-  const call = messages.findIndex(
-    (each, at) => each.message.role === "assistant" && messages[at - 1]?.message.role !== "assistant",
+  if (turn >= 0) return path.slice(turn);
+  const opening = path.findLastIndex(({ facts }, at) => at < first && facts.opens === true);
+  const call = path.findIndex(
+    ({ facts }, at) => at >= first && facts.role === "assistant" && path[at - 1]?.facts.role !== "assistant",
   );
-  const inner = messages.slice(call < 0 ? messages.length : call);
   // Results alone can't stand: then the turn is kept whole, too long as it may be.
-  if (inner.length === 0) return [...messages];
-  return isOpen ? [opening, ...inner] : inner;
+  const inner = path.slice(call < 0 ? Math.max(0, opening) : call);
+  const begun = path[opening];
+  return begun === undefined || call < 0 ? inner : [begun, ...inner];
 };

@@ -101,7 +101,7 @@ describe("window", () => {
       await loadContext(store, head, { maker: "m", window: 4_000, output: 100 });
       costs.push(table.counted.reads - reads);
     }
-    expect(new Set(costs)).toEqual(new Set([1]));
+    expect(Math.max(...costs)).toBeLessThanOrEqual(2);
   });
 
   test("never parts a call from its result, in turns however long (F51)", async () => {
@@ -140,6 +140,7 @@ describe("window", () => {
 });
 
 describe("summaries", () => {
+  /** Its summaries name every message that they stand for. */
   const summarise = async (store: TestStore, window = 2_100) => {
     const head = await getThread(store, alice, "t");
     const plan = await planSummary(store, head, { window, output: 100 });
@@ -160,9 +161,9 @@ describe("summaries", () => {
       await add(store, long("user", `q${n}`));
       const { system, messages, tokens } = await context(store, 2_100);
       expect(tokens).toBeLessThanOrEqual(2_100);
-      const told = system.map(({ text }) => text).join(" ") + names(messages).join(",");
-      // Every turn is either told or summed up.
-      for (let at = 0; at <= n; at += 1) expect(told).toContain(`q${at}`);
+      const told = `${system.map(({ text }) => text).join(" ")},${names(messages).join(",")},`;
+      // Every turn is either told or summed up, and none is both.
+      for (let at = 0; at <= n; at += 1) expect(told.split(new RegExp(`[[,]q${at}[\\],]`))).toHaveLength(2);
       await add(store, long("assistant", `a${n}`));
       const plan = await summarise(store);
       if (plan !== undefined) made.push(plan.upTo.id);
