@@ -23,7 +23,7 @@ export const startTurn = async (
   if (input.run?.id !== undefined) checkId(input.run.id, "run_id");
   const cut = Math.max(0, input.messages.length - messagesPerTransaction);
   if (cut > 0) {
-    if (input.onConflict === "enqueue")
+    if (input.onConflict === "enqueue" || input.later === true)
       throw invalid("messages", `expected at most ${messagesPerTransaction} messages for a run that may have to wait`);
     if (input.onConflict === "interrupt") await interrupt(store, caller, thread);
     const before = await appendMessages(
@@ -66,7 +66,8 @@ const startWith = async (store: ThreadStore, caller: Caller, thread: string, inp
     const isAnswered = parked?.pending.every((call) => answers.has(call)) === true;
     const isBusy = head.run !== undefined || (head.parked !== undefined && !isAnswered);
     const mustWait = isBusy || (head.queue.length > 0 && input.onConflict !== "interrupt");
-    if (mustWait && known.size === 0) known = await knownMessages(store, head, input.messages);
+    if ((mustWait || input.later === true) && known.size === 0)
+      known = await knownMessages(store, head, input.messages);
     if (known.size > 0) {
       const before = await findKnownTurn(store, head, input.messages, known);
       if (before !== undefined) return before;
@@ -77,6 +78,8 @@ const startWith = async (store: ThreadStore, caller: Caller, thread: string, inp
         continue;
       }
       if (input.onConflict !== "enqueue") throw busy(store, head);
+    }
+    if (mustWait || input.later === true) {
       const queued = await enqueue(store, head, input);
       if (queued !== undefined) return { kind: "queued", run: queued };
       continue;

@@ -15,6 +15,8 @@ export type TurnInput = {
   parentId?: string | null;
   /** Where a run is in progress, or waits for tools that these messages don't answer. Default `reject`: `thread_busy`. */
   onConflict?: OnConflict;
+  /** It waits in any case, for a worker that calls `startNext`: background work. */
+  later?: boolean;
   run?: { id?: string; request?: JsonObject; metadata?: JsonObject };
 };
 

@@ -37,7 +37,7 @@ import {
 
 type Simple =
   | { type: "append"; process: number; count: number; again: boolean }
-  | { type: "start"; process: number; conflict: OnConflict; again: boolean }
+  | { type: "start"; process: number; conflict: OnConflict; later: boolean; again: boolean }
   | { type: "write"; turn: number; words: number; flush: boolean }
   | { type: "end"; turn: number; how: "completed" | "failed" | "requires_action" }
   | { type: "resume"; process: number; again: boolean }
@@ -60,6 +60,7 @@ const simple: fc.Arbitrary<Simple> = fc.oneof(
     type: fc.constant("start" as const),
     process: process_,
     conflict: fc.constantFrom<OnConflict>("reject", "enqueue", "interrupt"),
+    later: fc.boolean(),
     again: fc.boolean(),
   }),
   fc.record({ type: fc.constant("write" as const), turn, words: fc.integer({ min: 1, max: 4 }), flush: fc.boolean() }),
@@ -209,7 +210,11 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
       case "start": {
         const id = name();
         await insist(each.process, each.again, async (store) => {
-          const begun = await startTurn(store, alice, thread, { messages: [user(id, id)], onConflict: each.conflict });
+          const begun = await startTurn(store, alice, thread, {
+            messages: [user(id, id)],
+            onConflict: each.conflict,
+            later: each.later,
+          });
           acknowledged.add(id);
           if (begun.kind === "started") hold(each.process, store, begun.lease);
         });
@@ -239,6 +244,7 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
         holders.splice(holders.indexOf(holder), 1);
         const text = name();
         holder.writer.write({ type: "response-end", reason: "end" });
+        const isStale = await isFenced(holder.lease);
         try {
           const ended = await endTurn(holder.process.store, holder.lease, holder.writer, {
             state: each.how,
@@ -246,6 +252,8 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
             usage: { usage: { input: 1, output: 1 } },
           });
           expect(ended.message).toBeDefined();
+          // Who was fenced out before is refused, whatever else goes on.
+          expect(isStale).toBe(false);
           if (each.how !== "requires_action") answers.add(text);
           durable.set(holder.stepOf, [...holder.events, { type: "response-end", reason: "end" }]);
         } catch (thrown) {
@@ -271,9 +279,10 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
       }
       case "renew": {
         if (holder === undefined) return;
-        const store = holder.process.store;
+        const isStale = await isFenced(holder.lease);
         try {
-          await renewLease(store, holder.lease);
+          await renewLease(holder.process.store, holder.lease);
+          expect(isStale).toBe(false);
         } catch (thrown) {
           if (!isExpected(thrown)) throw thrown;
         }
@@ -295,6 +304,11 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
       case "sweep":
         await insist(each.process, false, async (store) => void (await sweep(store)));
     }
+  };
+
+  const isFenced = async ({ fence }: Lease): Promise<boolean> => {
+    const head = await findHead({ ...processes[0]!.store, table: base }, "acme", thread);
+    return head?.fence !== fence;
   };
 
   const allItems = async (prefix: string): Promise<Item[]> => {

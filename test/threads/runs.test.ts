@@ -218,6 +218,21 @@ describe("two runs at once", () => {
     expect(JSON.stringify(events)).not.toContain("zombie");
   });
 
+  test("background work waits on a free thread too, until a worker begins it", async () => {
+    const store = await begin();
+    const input: TurnInput = { messages: [user("q", "c")], later: true, run: { id: "resp_1" } };
+    expect(await startTurn(store, alice, "t", input)).toMatchObject({ kind: "queued", run: { id: "resp_1" } });
+    expect(await startTurn(store, alice, "t", input)).toMatchObject({ kind: "known", run: { state: "queued" } });
+    const events = eventsOf(otherProcess(store), "resp_1");
+    const begun = await startNext(otherProcess(store), "acme", "t");
+    expect(begun?.run).toMatchObject({ id: "resp_1", state: "in_progress" });
+    await answer(store, begun!, "a");
+    await store.clock.advance(2000);
+    expect(await events).toEqual(answerEvents("a"));
+    expect(await path(store)).toEqual(["q", "a"]);
+    expect(await startTurn(store, alice, "t", input)).toMatchObject({ kind: "known", run: { state: "completed" } });
+  });
+
   test("a queued run is cancelled without ever beginning, and its readers end", async () => {
     const store = await begin();
     const first = await start(store, "q1");
