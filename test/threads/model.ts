@@ -49,53 +49,68 @@ type Step = Simple | { type: "together"; steps: Simple[] } | { type: "advance"; 
 
 const process_ = fc.nat({ max: 1 });
 const turn = fc.nat({ max: 3 });
+const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary });
 const simple: fc.Arbitrary<Simple> = fc.oneof(
-  fc.record({
-    type: fc.constant("append" as const),
-    process: process_,
-    count: fc.integer({ min: 1, max: 3 }),
-    again: fc.boolean(),
-  }),
-  fc.record({
-    type: fc.constant("start" as const),
-    process: process_,
-    conflict: fc.constantFrom<OnConflict>("reject", "enqueue", "interrupt"),
-    later: fc.boolean(),
-    again: fc.boolean(),
-  }),
-  fc.record({ type: fc.constant("write" as const), turn, words: fc.integer({ min: 1, max: 4 }), flush: fc.boolean() }),
-  fc.record({
-    type: fc.constant("end" as const),
-    turn,
-    how: fc.constantFrom("completed" as const, "failed" as const, "requires_action" as const),
-  }),
-  fc.record({ type: fc.constant("resume" as const), process: process_, again: fc.boolean() }),
-  fc.record({ type: fc.constant("renew" as const), turn }),
-  fc.record({ type: fc.constant("cancel" as const), process: process_ }),
-  fc.record({ type: fc.constant("next" as const), process: process_ }),
-  fc.record({ type: fc.constant("sweep" as const), process: process_ }),
+  weighted(
+    2,
+    fc.record({
+      type: fc.constant("append" as const),
+      process: process_,
+      count: fc.integer({ min: 1, max: 3 }),
+      again: fc.boolean(),
+    }),
+  ),
+  weighted(
+    4,
+    fc.record({
+      type: fc.constant("start" as const),
+      process: process_,
+      conflict: fc.constantFrom<OnConflict>("reject", "enqueue", "interrupt"),
+      later: fc.nat({ max: 3 }).map((n) => n === 0),
+      again: fc.boolean(),
+    }),
+  ),
+  weighted(
+    3,
+    fc.record({
+      type: fc.constant("write" as const),
+      turn,
+      words: fc.integer({ min: 1, max: 4 }),
+      flush: fc.boolean(),
+    }),
+  ),
+  weighted(
+    4,
+    fc.record({
+      type: fc.constant("end" as const),
+      turn,
+      how: fc.constantFrom("completed" as const, "failed" as const, "requires_action" as const),
+    }),
+  ),
+  weighted(2, fc.record({ type: fc.constant("resume" as const), process: process_, again: fc.boolean() })),
+  weighted(1, fc.record({ type: fc.constant("renew" as const), turn })),
+  weighted(1, fc.record({ type: fc.constant("cancel" as const), process: process_ })),
+  weighted(3, fc.record({ type: fc.constant("next" as const), process: process_ })),
+  weighted(1, fc.record({ type: fc.constant("sweep" as const), process: process_ })),
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: simple },
-  {
-    weight: 2,
-    arbitrary: fc.record({
+  weighted(10, simple),
+  weighted(
+    3,
+    fc.record({
       type: fc.constant("together" as const),
-      steps: fc.array(simple, { minLength: 2, maxLength: 3 }),
+      steps: fc.array(simple, { minLength: 2, maxLength: 4, size: "max" }),
     }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ type: fc.constant("advance" as const), ms: fc.constantFrom(500, 6_000, 20_000, 700_000) }),
-  },
+  ),
+  weighted(1, fc.record({ type: fc.constant("advance" as const), ms: fc.constantFrom(500, 6_000, 20_000, 700_000) })),
 );
 /** How many writes until the next crash, and whether the write that crashes was done. */
 const crash = fc.record({ after: fc.integer({ min: 1, max: 25 }), done: fc.boolean() });
 
 type History = { steps: Step[]; crashes: { after: number; done: boolean }[]; delays: number[] };
 export const histories: fc.Arbitrary<History> = fc.record({
-  steps: fc.array(step, { minLength: 5, maxLength: 40 }),
-  crashes: fc.array(crash, { maxLength: 6 }),
+  steps: fc.array(step, { minLength: 5, maxLength: 40, size: "max" }),
+  crashes: fc.array(crash, { maxLength: 6, size: "max" }),
   delays: fc.array(fc.nat({ max: 4 }), { minLength: 7, maxLength: 7 }),
 });
 
