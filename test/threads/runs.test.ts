@@ -289,6 +289,36 @@ describe("leases", () => {
     expect(await path(store)).toEqual(["q", "some text", "q2", "a2"]);
   });
 
+  test("a holder that stores events, or renews, while the sweeper is at work loses nothing", async () => {
+    for (const act of ["stores", "renews"] as const) {
+      const store = await begin();
+      const turn = await start(store, "q");
+      const writer = writerOf(store, turn.lease);
+      for (const event of answerEvents("one", "two").slice(0, 3)) writer.write(event);
+      await writer.flush();
+      await store.clock.advance(store.limits.leaseMs + 1);
+      let isFirst = true;
+      const table = tapped(store.table, {
+        before: async () => {
+          if (!isFirst) return;
+          isFirst = false;
+          if (act === "renews") await renewLease(store, turn.lease);
+          writer.write({ type: "part-delta", index: 0, delta: { type: "text", text: "two" } });
+          await writer.flush();
+        },
+      });
+      const swept = await sweep({ ...otherProcess(store), table });
+      expect(swept.expired).toHaveLength(act === "stores" ? 1 : 0);
+      writer.write({ type: "response-end", reason: "end" });
+      const ended = await endTurn(store, turn.lease, writer, {
+        state: "completed",
+        message: says("assistant", "whole"),
+      }).catch(() => "refused");
+      expect(ended === "refused").toBe(act === "stores");
+      expect(await path(store)).toEqual(["q", act === "stores" ? "onetwo" : "whole"]);
+    }
+  });
+
   test("whoever comes next settles an expired lease, without a sweeper", async () => {
     const store = await begin();
     const dead = await start(store, "q1");
