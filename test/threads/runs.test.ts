@@ -302,7 +302,10 @@ describe("leases", () => {
         before: async () => {
           if (!isFirst) return;
           isFirst = false;
-          if (act === "renews") await renewLease(store, turn.lease);
+          if (act === "renews") {
+            await renewLease(store, turn.lease);
+            return;
+          }
           writer.write({ type: "part-delta", index: 0, delta: { type: "text", text: "two" } });
           await writer.flush();
         },
