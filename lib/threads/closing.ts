@@ -3,16 +3,7 @@ import { GatewayError } from "../model/error.ts";
 import type { Message, Part } from "../model/message.ts";
 import { compact, type JsonObject } from "../model/json.ts";
 import type { Operation } from "../stores/table.ts";
-import {
-  type Answerer,
-  blockAt,
-  blockItem,
-  decodeBlock,
-  encodeError,
-  encodeEvent,
-  type EventPlace,
-  readBlocks,
-} from "./event-items.ts";
+import { type Answerer, blockItem, encodeError, encodeEvent, type EventPlace, readBlocks } from "./event-items.ts";
 import { findHead, headAt, isLeased, type Thread, unmoved } from "./head.ts";
 import { leafOf, placeMessages } from "./message-items.ts";
 import { decodeRun, runAt, type Run, type RunState, usageItem, type UsageRecord } from "./run-items.ts";
@@ -104,14 +95,6 @@ const remainsOf = async (store: ThreadStore, head: Thread, run: Run): Promise<Re
 };
 
 const placeOf = (head: Thread, run: string): EventPlace => ({ tenant: head.tenant, thread: head.id, run });
-
-/** The number after a run's last stored event. */
-export const nextEventOf = async (store: ThreadStore, place: EventPlace): Promise<number> => {
-  const item = await blockAt(store, place, Number.MAX_SAFE_INTEGER - 1);
-  if (item === undefined) return 1;
-  const block = await decodeBlock(store, place, item);
-  return block.first + block.events.length;
-};
 
 /** The writes that end a run which holds the thread. */
 const heldRunEnd = async (

@@ -1,6 +1,6 @@
 // A run and its states, as stored.
 import type { GatewayError } from "../model/error.ts";
-import { asArray, asNumber, asObject, asString, compact, type Json, type JsonObject } from "../model/json.ts";
+import { asArray, asNumber, asObject, asString, compact, type JsonObject } from "../model/json.ts";
 import type { Usage } from "../model/usage.ts";
 import type { Item, Key, NewItem } from "../stores/table.ts";
 import { decodeError, encodeError } from "./event-items.ts";
@@ -161,6 +161,3 @@ export const decodeUsage = ({ data }: Item): UsageRecord & { run: string; step: 
   step: asNumber(data["step"]) ?? 1,
   at: asNumber(data["at"]) ?? 0,
 });
-
-/** A value that may go into JSON as it is. */
-export const asData = (value: object): Json => value as Json;
