@@ -1,9 +1,17 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // Most tests wait for sockets and timers: a core more than vitest would leave free does no harm.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Said, not left to the default, so that the run's last lines are its summary and no advice about this.
+    isolate: true,
+    maxConcurrency: 24,
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    // LangChain leaves one of the two readers of an aborted Google stream to reject unheard.
+    onUnhandledError: (error) => error.message !== "[GoogleGenerativeAI Error]: Error reading from the stream",
   },
 });

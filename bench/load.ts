@@ -1,7 +1,9 @@
 // The load: raw sockets and prepared bytes, so that one core can drive a gateway that has another. Prints one JSON line.
-//   node bench/load.ts '{"mode":"loop","port":9902,"path":"/v1/…","headers":{},"body":{},"connections":50,"seconds":3}'
-//   node bench/load.ts '{"mode":"streams",…,"streams":1000,"rampMs":2000}'
+// Its plan is JSON on standard input:
+//   {"mode":"loop","port":9902,"path":"/v1/…","headers":{},"body":{},"connections":50,"seconds":3}
+//   {"mode":"streams",…,"streams":1000,"rampMs":2000}
 import { connect } from "node:net";
+import { text as textOf } from "node:stream/consumers";
 
 export type LoadPlan = {
   mode: "loop" | "streams";
@@ -46,7 +48,12 @@ const endOfChunked = Buffer.from("\r\n0\r\n\r\n");
 const dataMark = Buffer.from("data:");
 
 /** One connection's view of one answer after another. `frames` counts `data:` lines that stand whole in a read. */
-const createReader = (on: { head: (status: number) => void; first: () => void; frames: (count: number) => void; done: () => void }) => {
+const createReader = (on: {
+  head: (status: number) => void;
+  first: () => void;
+  frames: (count: number) => void;
+  done: () => void;
+}) => {
   let head: Buffer = Buffer.alloc(0);
   let inBody = false;
   let left = -1;
@@ -166,4 +173,4 @@ const run = (plan: LoadPlan): Promise<LoadResult> =>
     for (let at = 0; at < total; at += 1) setTimeout(start, ((plan.rampMs ?? 0) * at) / total);
   });
 
-process.stdout.write(`${JSON.stringify(await run(JSON.parse(process.argv[2] ?? "{}") as LoadPlan))}\n`);
+process.stdout.write(`${JSON.stringify(await run(JSON.parse(await textOf(process.stdin)) as LoadPlan))}\n`);

@@ -38,7 +38,12 @@ const chatBody = (model: string, stream: boolean, text: string): unknown => ({
 
 const portkey = here("./peers/node_modules/@portkey-ai/gateway/build/start-server.js");
 const heddle = here("../dist/local/heddle.js");
-const heddleEnv = (port: number): Record<string, string> => ({ HEDDLE_CONFIG: here("./heddle.yaml"), HEDDLE_PORT: String(port) });
+/** As `npm start` sets them: the youngest objects of a gateway live as long as a stream, and a large nursery only keeps them in memory. */
+const heddleFlags = ["--max-semi-space-size=16", "--no-parallel-scavenge"];
+const heddleEnv = (port: number): Record<string, string> => ({
+  HEDDLE_CONFIG: here("./heddle.yaml"),
+  HEDDLE_PORT: String(port),
+});
 
 const subjects: Subject[] = [
   {
@@ -53,7 +58,7 @@ const subjects: Subject[] = [
   {
     name: "heddle same wire",
     port: 9_903,
-    command: ["node", heddle, "serve"],
+    command: ["node", ...heddleFlags, heddle, "serve"],
     env: heddleEnv(9_903),
     path: "/v1/chat/completions",
     headers: { authorization: `Bearer ${fakeKey}` },
@@ -62,7 +67,7 @@ const subjects: Subject[] = [
   {
     name: "heddle cross wire",
     port: 9_903,
-    command: ["node", heddle, "serve"],
+    command: ["node", ...heddleFlags, heddle, "serve"],
     env: heddleEnv(9_903),
     path: "/v1/messages",
     headers: { "x-api-key": fakeKey, "anthropic-version": "2023-06-01" },
@@ -91,7 +96,10 @@ const pinned = (core: number, command: readonly string[]): [string, string[]] =>
 
 const start = async (subject: Pick<Subject, "command" | "env" | "port">, core: number): Promise<ChildProcess> => {
   const [file, args] = pinned(core, subject.command);
-  const child = spawn(file, args, { env: { ...process.env, NODE_ENV: "production", ...subject.env }, stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(file, args, {
+    env: { ...process.env, NODE_ENV: "production", ...subject.env },
+    stdio: ["ignore", "ignore", "ignore"],
+  });
   for (let tries = 0; tries < 500; tries += 1) {
     try {
       await fetch(`http://127.0.0.1:${subject.port}/`, { signal: AbortSignal.timeout(500) });
@@ -112,11 +120,14 @@ const stop = async (child: ChildProcess): Promise<void> => {
 
 const load = (plan: LoadPlan): Promise<LoadResult> =>
   new Promise((resolve, reject) => {
-    const [file, args] = pinned(1, ["node", here("./load.ts"), JSON.stringify(plan)]);
-    const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [file, args] = pinned(1, ["node", here("./load.ts")]);
+    const child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
+    child.stdin?.end(JSON.stringify(plan));
     let out = "";
     child.stdout?.on("data", (data) => (out += String(data)));
-    child.once("exit", (code) => (code === 0 ? resolve(JSON.parse(out) as LoadResult) : reject(new Error(`load ended with ${code}`))));
+    child.once("exit", (code) =>
+      code === 0 ? resolve(JSON.parse(out) as LoadResult) : reject(new Error(`load ended with ${code}`)),
+    );
   });
 
 const planFor = (subject: Subject, model: string, stream: boolean, text: string): Omit<LoadPlan, "mode"> => ({
@@ -134,7 +145,8 @@ const usage = (pid: number): { cpu: number; rss: number } => {
   return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, rss: Number(rss) };
 };
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const mediansOfRatios = (rows: readonly Record<string, number>[], name: string): number =>
   median(rows.map((row) => (row[name] ?? Number.NaN) / (row["raw"] ?? Number.NaN)));
 const cell = (value: number, digits = 2): string => (Number.isFinite(value) ? value.toFixed(digits) : "-");
@@ -143,7 +155,10 @@ const table = (title: string, head: readonly string[], rows: readonly (readonly 
   for (const row of rows) process.stdout.write(`| ${row.join(" | ")} |\n`);
 };
 
-const upstream = await start({ command: ["node", here("./upstream.ts")], env: { PORT: String(upstreamPort) }, port: upstreamPort }, 1);
+const upstream = await start(
+  { command: ["node", here("./upstream.ts")], env: { PORT: String(upstreamPort) }, port: upstreamPort },
+  1,
+);
 const running = new Map<number, ChildProcess>();
 const up = async (subject: Subject): Promise<number> => {
   let child = running.get(subject.port);
@@ -152,7 +167,10 @@ const up = async (subject: Subject): Promise<number> => {
 };
 
 /** The same plan for every subject, interleaved; a row a round. */
-const interleaved = async (count: number, measure: (subject: Subject) => Promise<number>): Promise<Record<string, number>[]> => {
+const interleaved = async (
+  count: number,
+  measure: (subject: Subject) => Promise<number>,
+): Promise<Record<string, number>[]> => {
   const rows: Record<string, number>[] = [];
   for (let round = 0; round <= count; round += 1) {
     const row: Record<string, number> = {};
@@ -170,7 +188,11 @@ const report = (title: string, rows: readonly Record<string, number>[], unit: st
   table(
     title,
     ["", unit, "against raw"],
-    peers.map(({ name }) => [name, cell(median(rows.map((row) => row[name] ?? Number.NaN)), 1), cell(mediansOfRatios(rows, name))]),
+    peers.map(({ name }) => [
+      name,
+      cell(median(rows.map((row) => row[name] ?? Number.NaN)), 1),
+      cell(mediansOfRatios(rows, name)),
+    ]),
   );
 
 const noErrors = (subject: Subject, result: LoadResult): LoadResult => {
@@ -188,19 +210,31 @@ if (wanted("plain"))
   for (const connections of [1, 50, 200])
     report(
       `Plain, 1 KB, ${connections} at once`,
-      await interleaved(rounds, async (subject) =>
-        noErrors(subject, await load({ mode: "loop", connections, seconds, ...planFor(subject, "openai/bench-0-0", false, text1k) })).perSecond,
+      await interleaved(
+        rounds,
+        async (subject) =>
+          noErrors(
+            subject,
+            await load({ mode: "loop", connections, seconds, ...planFor(subject, "openai/bench-0-0", false, text1k) }),
+          ).perSecond,
       ),
       "requests/s",
     );
 if (wanted("large"))
   report(
     "Plain, 200 KB request, 50 at once",
-    await interleaved(rounds, async (subject) =>
-      noErrors(
-        subject,
-        await load({ mode: "loop", connections: 50, seconds, ...planFor(subject, "openai/bench-0-0", false, "lorem ipsum dolor ".repeat(11_400)) }),
-      ).perSecond,
+    await interleaved(
+      rounds,
+      async (subject) =>
+        noErrors(
+          subject,
+          await load({
+            mode: "loop",
+            connections: 50,
+            seconds,
+            ...planFor(subject, "openai/bench-0-0", false, "lorem ipsum dolor ".repeat(11_400)),
+          }),
+        ).perSecond,
     ),
     "requests/s",
   );
@@ -208,8 +242,13 @@ if (wanted("stream"))
   for (const connections of [1, 50, 200])
     report(
       `Streamed, 50 chunks at once, ${connections} at once`,
-      await interleaved(quick ? 1 : 3, async (subject) =>
-        noErrors(subject, await load({ mode: "loop", connections, seconds, ...planFor(subject, "openai/bench-50-0", true, text1k) })).perSecond,
+      await interleaved(
+        quick ? 1 : 3,
+        async (subject) =>
+          noErrors(
+            subject,
+            await load({ mode: "loop", connections, seconds, ...planFor(subject, "openai/bench-50-0", true, text1k) }),
+          ).perSecond,
       ),
       "streams/s",
     );
@@ -221,7 +260,12 @@ if (wanted("paced"))
       const before = usage(pid).cpu;
       const result = noErrors(
         subject,
-        await load({ mode: "streams", streams: 100, rampMs: 500, ...planFor(subject, `openai/bench-${quick ? 200 : 400}-10`, true, text1k) }),
+        await load({
+          mode: "streams",
+          streams: 100,
+          rampMs: 500,
+          ...planFor(subject, `openai/bench-${quick ? 200 : 400}-10`, true, text1k),
+        }),
       );
       return ((usage(pid).cpu - before) * 1e6) / (100 * (quick ? 200 : 400) || result.chunks);
     }),
@@ -237,7 +281,15 @@ if (wanted("slow")) {
     running.delete(subject.port);
     const pid = await up(subject);
     const plan = planFor(subject, "openai/bench-12-500", true, text1k);
-    noErrors(subject, await load({ mode: "streams", streams: 200, rampMs: 500, ...planFor(subject, "openai/bench-2-20", true, text1k) }));
+    noErrors(
+      subject,
+      await load({
+        mode: "streams",
+        streams: 200,
+        rampMs: 500,
+        ...planFor(subject, "openai/bench-2-20", true, text1k),
+      }),
+    );
     await sleep(500);
     const before = usage(pid).rss;
     let peak = before;
@@ -256,7 +308,11 @@ if (wanted("slow")) {
       String(1_000 - result.requests),
     ]);
   }
-  table("1,000 slow streams (a chunk every 500 ms, opened over 2 s)", ["", "KB each", "against raw", "first token p50 ms", "against raw", "p99 ms", "lost"], rows);
+  table(
+    "1,000 slow streams (a chunk every 500 ms, opened over 2 s)",
+    ["", "KB each", "against raw", "first token p50 ms", "against raw", "p99 ms", "lost"],
+    rows,
+  );
 }
 for (const child of running.values()) await stop(child);
 running.clear();
@@ -265,17 +321,24 @@ if (wanted("start")) {
     new Promise((resolve) => {
       const [file, args] = pinned(0, subject.command);
       const began = performance.now();
-      const child = spawn(file, args, { env: { ...process.env, NODE_ENV: "production", ...subject.env }, stdio: "ignore" });
+      const child = spawn(file, args, {
+        env: { ...process.env, NODE_ENV: "production", ...subject.env },
+        stdio: "ignore",
+      });
       const body = JSON.stringify(subject.body("openai/bench-0-0", false, "hi"));
       const ask = (): void => {
-        fetch(`http://127.0.0.1:${subject.port}${subject.path}`, { method: "POST", headers: { "content-type": "application/json", ...subject.headers }, body })
-          .then(async (response) => {
-            await response.text();
-            const took = performance.now() - began;
-            await stop(child);
-            resolve(took);
-          })
-          .catch(() => setTimeout(ask, 2));
+        void answered().catch(() => setTimeout(ask, 2));
+      };
+      const answered = async (): Promise<void> => {
+        const response = await fetch(`http://127.0.0.1:${subject.port}${subject.path}`, {
+          method: "POST",
+          headers: { "content-type": "application/json", ...subject.headers },
+          body,
+        });
+        await response.text();
+        const took = performance.now() - began;
+        await stop(child);
+        resolve(took);
       };
       ask();
     });

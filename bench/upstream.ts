@@ -8,7 +8,9 @@ const answer = JSON.stringify({
   object: "chat.completion",
   created: 1_780_000_000,
   model: "bench",
-  choices: [{ index: 0, message: { role: "assistant", content: "x".repeat(700), refusal: null }, finish_reason: "stop" }],
+  choices: [
+    { index: 0, message: { role: "assistant", content: "x".repeat(700), refusal: null }, finish_reason: "stop" },
+  ],
   usage: { prompt_tokens: 200, completion_tokens: 100, total_tokens: 300 },
 });
 const plain = Buffer.from(
@@ -71,20 +73,19 @@ const serve = (socket: Socket): void => {
   let need = -1;
   socket.setNoDelay(true);
   socket.on("error", () => undefined);
-  socket.on("data", (data) => {
-    waiting = waiting.length === 0 ? (data as Buffer) : Buffer.concat([waiting, data as Buffer]);
+  socket.on("data", (data: Buffer) => {
+    waiting = waiting.length === 0 ? data : Buffer.concat([waiting, data]);
     for (;;) {
       if (need < 0) {
         const end = waiting.indexOf("\r\n\r\n");
         if (end < 0) return;
-        const length = /content-length: *(\d+)/i.exec(waiting.toString("latin1", 0, end))?.[1];
-        if (length === undefined) {
-          // A chunked body: bounded by its last chunk.
-          const last = waiting.indexOf("\r\n0\r\n\r\n", end);
-          const first = waiting.indexOf("0\r\n\r\n", end + 4) === end + 4 ? end + 4 : -1;
-          if (last < 0 && first < 0) return;
-          need = (last < 0 ? first + 5 : last + 7) - 0;
-        } else need = end + 4 + Number(length);
+        const heading = waiting.toString("latin1", 0, end);
+        const length = /content-length: *(\d+)/i.exec(heading)?.[1];
+        if (length === undefined && /transfer-encoding: *chunked/i.test(heading)) {
+          const last = waiting.indexOf("\r\n0\r\n\r\n", end + 2);
+          if (last < 0) return;
+          need = last + 7;
+        } else need = end + 4 + Number(length ?? 0);
       }
       if (waiting.length < need) return;
       const request = waiting.subarray(0, need);

@@ -1,13 +1,14 @@
 // One model call, left to right: read, route, try, answer. Retry and fallback end with the first upstream event.
 import type { Headers, Reply } from "./model/call.ts";
 import { GatewayError, toGatewayError } from "./model/error.ts";
-import type { MediaFetcher } from "./http/media.ts";
+import type { MediaFetcher } from "./http/media-fetch.ts";
 import type { Provider } from "./providers/provider.ts";
 import { redactError } from "./providers/redact.ts";
 import type { Breaker } from "./routing/breaker.ts";
 import { type Clock, firstThatAnswers, type RetryPolicy } from "./routing/retry.ts";
 import type { RouteTarget } from "./routing/resolve.ts";
-import type { Wire } from "./wires/wire.ts";
+import type { Trace } from "./telemetry/trace.ts";
+import type { Target, Wire } from "./wires/wire.ts";
 import type { WireId } from "./model/wire-id.ts";
 import type { Attempt, ChatCall, ReadCall } from "./chat/call.ts";
 import { translate } from "./chat/cross-wire.ts";
@@ -28,11 +29,11 @@ export type ChatServices = {
   outputLimit: (provider: Provider, model: string) => number | undefined;
 };
 
-/** Client headers that reach a provider. Betas are filtered by the provider's own allow list (F21). */
-const forwarded = ["anthropic-beta", "anthropic-version", "openai-beta", "idempotency-key", "traceparent", "tracestate"];
+/** Client headers that reach a provider; its trace goes on from ours. Betas are filtered by the provider's own allow list (F21). */
+const forwarded = ["anthropic-beta", "anthropic-version", "openai-beta", "idempotency-key"];
 
-export const forwardedHeaders = (headers: Headers, provider: Provider): Headers => {
-  const passed: Headers = {};
+export const forwardedHeaders = (headers: Headers, provider: Provider, trace: Trace): Headers => {
+  const passed: Headers = { ...trace.headers };
   for (const name of forwarded) {
     const value = headers[name];
     if (value !== undefined) passed[name] = value;
@@ -53,69 +54,107 @@ const upstreamWire = (provider: Provider, model: string, client: WireId): WireId
   return spoken.includes(client) ? client : first;
 };
 
-export const createChat =
-  (services: ChatServices) =>
-  async (call: ChatCall): Promise<Reply> => {
+/** A body that can't be read ends the call before it is known: that has its record too. */
+const readOrRecord = (call: ChatCall, meterFor: (model: string, stream: boolean) => Meter): ReadCall => {
+  try {
+    return readCall(call);
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    meterFor(call.path.model ?? "", call.path.stream ?? false).finish(error.status, error);
+    throw error;
+  }
+};
+
+/** What a route's calls share, whoever makes them. */
+type Prepared = { provider: Provider; target: Target; wires: Map<WireId, Wire> };
+
+/** The resolver gives the same object for the same name, so that what follows from it is worked out once. */
+const createPreparer = (services: ChatServices): ((route: RouteTarget) => Prepared | Promise<Prepared>) => {
+  const known = new WeakMap<RouteTarget, Prepared>();
+  const prepare = async (route: RouteTarget): Promise<Prepared> => {
+    const provider = await services.provider(route.provider);
+    const target: Target = {
+      provider: provider.id,
+      maker: provider.makerOf?.(route.model) ?? provider.maker,
+      model: route.model,
+      dialect: provider.dialect(route.model),
+      ...limitOf(route.maxOutputTokens ?? services.outputLimit(provider, route.model)),
+    };
+    const prepared = { provider, target, wires: new Map<WireId, Wire>() };
+    known.set(route, prepared);
+    return prepared;
+  };
+  return (route) => known.get(route) ?? prepare(route);
+};
+
+export const createChat = (services: ChatServices): ((call: ChatCall) => Promise<Reply>) => {
+  const prepared = createPreparer(services);
+  return async (call) => {
     const { invocation, wire } = call;
-    const read: ReadCall = readCall(call);
-    const meter = services.meter({
-      requestId: invocation.requestId,
-      wire: wire.id,
-      operation: "generate",
-      model: read.model,
-      stream: read.stream,
-      keyName: call.keyName,
-    });
-    const leaving = new AbortController();
-    const leave = (): void => leaving.abort();
-    if (invocation.signal.aborted) leave();
-    else invocation.signal.addEventListener("abort", leave, { once: true });
+    const meterFor = (model: string, stream: boolean): Meter =>
+      services.meter({
+        requestId: invocation.requestId,
+        wire: wire.id,
+        operation: "generate",
+        model,
+        stream,
+        keyName: call.keyName,
+        traceId: call.trace.traceId,
+      });
+    const read = readOrRecord(call, meterFor);
+    const meter = meterFor(read.model, read.stream);
 
     let firstMaker: string | undefined;
     try {
       const targets = services.breaker.order(services.resolve(read.model));
-      const reply = await firstThatAnswers(targets, services.retry, services.clock, leaving.signal, async (route, number) => {
-        const provider = await services.provider(route.provider);
-        const maker = provider.makerOf?.(route.model) ?? provider.maker;
-        firstMaker ??= maker;
-        const attempt: Attempt = {
-          provider,
-          number,
-          moved: maker !== firstMaker,
-          signal: leaving.signal,
-          headers: forwardedHeaders(call.headers, provider),
-          upstream: services.wire(upstreamWire(provider, route.model, wire.id)),
-          target: {
-            provider: provider.id,
-            maker,
-            model: route.model,
-            dialect: provider.dialect(route.model),
-            ...limitOf(route.maxOutputTokens ?? services.outputLimit(provider, route.model)),
-          },
-        };
-        meter.attempt({ provider: provider.id, model: route.model, number });
-        try {
-          const answer = mayPass(read, attempt)
-            ? await passThrough(read, attempt, meter)
-            : await translate(read, attempt, meter, services.fetchMedia);
-          services.breaker.succeeded(route);
-          return answer;
-        } catch (thrown) {
-          const error = redactError(toGatewayError(thrown), provider.secrets());
-          services.breaker.failed(route, error);
-          throw error;
-        }
-      });
-      return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
+      const reply = await firstThatAnswers(
+        targets,
+        services.retry,
+        services.clock,
+        invocation.signal,
+        async (route, number) => {
+          const ready = prepared(route);
+          const { provider, target, wires } = ready instanceof Promise ? await ready : ready;
+          firstMaker ??= target.maker;
+          let upstream = wires.get(wire.id);
+          if (upstream === undefined)
+            wires.set(wire.id, (upstream = services.wire(upstreamWire(provider, route.model, wire.id))));
+          const attempt: Attempt = {
+            provider,
+            number,
+            moved: target.maker !== firstMaker,
+            signal: invocation.signal,
+            headers: forwardedHeaders(call.headers, provider, call.trace),
+            upstream,
+            target,
+          };
+          meter.attempt({ provider: provider.id, model: route.model, number });
+          try {
+            const answer = mayPass(read, attempt)
+              ? await passThrough(read, attempt, meter)
+              : await translate(read, attempt, meter, services.fetchMedia);
+            services.breaker.succeeded(route);
+            return answer;
+          } catch (thrown) {
+            const error = redactError(toGatewayError(thrown), provider.secrets());
+            services.breaker.failed(route, error);
+            throw error;
+          }
+        },
+      );
+      Object.assign(reply.headers, meter.headers());
+      return reply;
     } catch (thrown) {
       const error = outwards(toGatewayError(thrown));
       meter.finish(error.status, error);
-      throw error;
+      const headers = { ...error.details.headers, ...meter.headers() };
+      throw new GatewayError(error.code, error.message, { ...error.details, headers });
     }
   };
+};
 
 /** A provider that refuses the gateway's key: told with the provider's own status (docs/decisions/0004). */
-const outwards = (error: GatewayError): GatewayError =>
+export const outwards = (error: GatewayError): GatewayError =>
   error.code === "upstream_authentication"
     ? new GatewayError("authentication", error.message, { ...error.details, status: error.details.status ?? 401 })
     : error;

@@ -52,7 +52,7 @@ export type Price = {
   perCall?: number;
 };
 
-export type RetryConfig = {
+type RetryConfig = {
   /** Tries per target, the first one included. */
   attempts: number;
   /** Milliseconds of the first pause; it doubles, with jitter. */
@@ -62,7 +62,7 @@ export type RetryConfig = {
   totalMs: number;
 };
 
-export type TimeoutConfig = {
+type TimeoutConfig = {
   connectMs: number;
   /** Until the upstream's response headers. */
   headersMs: number;

@@ -103,6 +103,7 @@ const exposedHeaders = [
   "heddle-cost",
   "heddle-attempts",
   "heddle-dropped",
+  "heddle-estimated",
 ];
 
 const corsOf = ({ cors }: ConfigFile): HeddleConfig["cors"] =>
@@ -154,6 +155,10 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   };
   if (path !== undefined) config.source = path;
 
+  const hostPlace =
+    env["HEDDLE_HOST"] === undefined
+      ? { path: ["server", "host"] }
+      : { file: "environment", path: [given("HEDDLE_HOST")] };
   const short = new Set(
     Object.entries(file.models ?? {}).flatMap(([name, model]) => (typeof model === "string" ? [name] : [])),
   );
@@ -161,7 +166,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     ...addressProblems(env, given),
     ...providerProblems(config.providers),
     ...modelProblems(config.models, config.providers, short),
-    ...authProblems(config.auth, config.server.host),
+    ...authProblems(config.auth, { value: config.server.host, place: hostPlace }),
     ...corsProblems(config.cors),
   );
   if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);

@@ -7,18 +7,20 @@ import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
 import { createAuthenticator } from "./auth/static-keys.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
-import { createMediaFetcher } from "./http/media.ts";
+import { createMediaFetcher, type MediaFetcher } from "./http/media-fetch.ts";
 import type { Transport } from "./http/transport.ts";
 import { createRegistry, type Registry } from "./providers/registry.ts";
 import { outputLimit } from "./providers/model-limits.ts";
 import { createBreaker } from "./routing/breaker.ts";
 import { createResolver, type RouteTarget } from "./routing/resolve.ts";
 import { type Clock, systemClock } from "./routing/retry.ts";
-import { allRoutes, wireOf } from "./routes/index.ts";
+import { allRoutes, asksForArray, wireOf } from "./routes/index.ts";
 import type { Route } from "./routes/route.ts";
 import { createCostOf } from "./telemetry/cost.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { type Trace, traceOf } from "./telemetry/trace.ts";
+import { wrapStreamError } from "./wires/gemini-generate/index.ts";
 import { wires } from "./wires/index.ts";
 
 /** What a platform brings. */
@@ -38,6 +40,7 @@ export type Services = {
   resolve: (model: string) => readonly RouteTarget[];
   chat: ReturnType<typeof createChat>;
   meter: (start: MeterStart) => Meter;
+  fetchMedia: MediaFetcher;
   metrics: Metrics;
   clock: Clock;
   version: string;
@@ -54,25 +57,29 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     providers: new Set(registry.ids),
     claim: registry.claim,
   });
-  const metrics = createMetrics();
+  const metrics = createMetrics({ models: config.providers.flatMap((provider) => provider.models) });
   const costOf = createCostOf(config.prices);
   const cost = (provider: string, model: string, usage: Usage): number | undefined =>
     costOf(registry.kindOf(provider), provider, model, usage);
-  const meter = (start: MeterStart): Meter =>
-    createMeter(start, {
+  const meter = (start: MeterStart): Meter => {
+    const streamOver = start.stream ? metrics.streamStarted(start.wire) : undefined;
+    return createMeter(start, {
       now: clock.now,
       cost,
       write: (record) => {
+        streamOver?.();
         metrics.record(record);
         platform.log.call(record);
       },
     });
+  };
+  const fetchMedia = createMediaFetcher();
   const chat = createChat({
     resolve,
     provider: registry.get,
     wire: (id) => wires[id],
     meter,
-    fetchMedia: createMediaFetcher(platform.transport),
+    fetchMedia,
     breaker: createBreaker(clock.now),
     retry: config.retry,
     clock,
@@ -84,6 +91,7 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     resolve,
     chat,
     meter,
+    fetchMedia,
     metrics,
     clock,
     version: platform.version,
@@ -102,9 +110,13 @@ const findRoute = (call: Call): { route: Route; params: string[] } => {
     others.push(route.method);
   }
   if (others.length > 0)
-    throw new GatewayError("method_not_allowed", `${call.method} is not allowed here; use ${[...new Set(others)].join(", ")}.`, {
-      headers: { allow: [...new Set(others)].join(", ") },
-    });
+    throw new GatewayError(
+      "method_not_allowed",
+      `${call.method} is not allowed here; use ${[...new Set(others)].join(", ")}.`,
+      {
+        headers: { allow: [...new Set(others)].join(", ") },
+      },
+    );
   throw new GatewayError("not_found", `There is no route ${call.method.slice(0, 20)} ${call.path.slice(0, 200)}.`);
 };
 
@@ -129,32 +141,47 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
   const services = createServices(platform, config);
   const authenticate = createAuthenticator(config.auth);
 
+  /** The name of the caller's key. A refusal has a record, as every call has. */
+  const callerOf = (call: Call, { requestId }: Invocation, { traceId }: Trace): string => {
+    try {
+      return authenticate(call).name;
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      const start = { requestId, traceId, wire: wireOf(call).id, operation: "authenticate", model: "", stream: false };
+      services.meter({ ...start, keyName: "none" }).finish(error.status, error);
+      throw error;
+    }
+  };
+
   const answer = (call: Call, invocation: Invocation): Promise<Reply> | Reply => {
     checkBody(call);
     const { route, params } = findRoute(call);
-    const caller = route.authenticated ? authenticate(call) : { name: "none" };
+    const trace = traceOf(call.headers);
     return route.handle({
       call,
       invocation,
       params,
       query: () => new URLSearchParams(call.query),
       wire: wireOf(call),
-      keyName: caller.name,
+      keyName: route.authenticated ? callerOf(call, invocation, trace) : "none",
+      trace,
       services,
     });
   };
 
   const refuse = (call: Call, invocation: Invocation, thrown: unknown): Reply => {
     const error = toGatewayError(thrown);
-    if (error.code === "internal") platform.log.error("internal error", { requestId: invocation.requestId, cause: error.cause ?? error });
+    if (error.code === "internal")
+      platform.log.error("internal error", { requestId: invocation.requestId, cause: error.cause ?? error });
     const wire = wireOf(call);
     const native = error.details.native;
     const encoded = wire.encodeError(error, invocation.requestId);
     const own = native !== undefined && native.wire === wire.id;
+    const body = own ? native.body : encoded.body;
     return {
       status: own ? native.status : encoded.status,
       headers: { ...encoded.headers, ...error.details.headers, "content-type": "application/json" },
-      body: JSON.stringify(own ? native.body : encoded.body),
+      body: JSON.stringify(asksForArray(call) ? wrapStreamError(body) : body),
     };
   };
 

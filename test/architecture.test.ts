@@ -170,8 +170,10 @@ describe("architecture", () => {
         [...readFileSync(file, "utf8").matchAll(/getBuiltinModule\(\s*"node:([a-z_/]+)"/g)].map((match) => match[1]),
       ),
     );
-    expect([...taken].sort()).toEqual(expect.arrayContaining(["http", "https", "zlib"]));
+    expect([...taken]).toEqual(expect.arrayContaining(["http", "https", "zlib"]));
     for (const name of taken)
-      expect(["crypto", "dns", "dns/promises", "http", "https", "net", "stream", "zlib", "url"]).toContain(name);
+      expect(["buffer", "crypto", "dns", "dns/promises", "http", "https", "net", "stream", "zlib", "url"]).toContain(
+        name,
+      );
   });
 });

@@ -1,10 +1,10 @@
-#!/usr/bin/env node
 // The `heddle` command: `serve` (default) and `check`.
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { loadConfig } from "../../lib/config.ts";
 import { banner } from "./banner.ts";
 import { runCheck } from "./check.ts";
+import { createLineWriter } from "./lines.ts";
 import { startServer } from "./server.ts";
 import { version } from "./version.ts";
 
@@ -19,7 +19,9 @@ const readFile = (path: string): string | undefined => (existsSync(path) ? readF
 
 const serve = async (): Promise<void> => {
   const config = await loadConfig({ env: process.env, readFile });
-  const running = await startServer(config, { version, write: (line) => void process.stdout.write(`${line}\n`) });
+  const log = createLineWriter(process.stdout);
+  process.on("exit", log.flush);
+  const running = await startServer(config, { version, write: log.write });
   process.stderr.write(`${banner(config, running.url, version)}\n`);
   let stopping = false;
   const stop = (): void => {
@@ -40,13 +42,19 @@ const main = async (args: readonly string[]): Promise<number | undefined> => {
     return undefined;
   }
   if (command === "check")
-    return runCheck(rest, { env: process.env, readFile, out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text) });
+    return runCheck(rest, {
+      env: process.env,
+      readFile,
+      out: (text) => void process.stdout.write(text),
+      err: (text) => void process.stderr.write(text),
+    });
   if (command === "--version" || command === "version") {
     process.stdout.write(`${version}\n`);
     return 0;
   }
-  process.stderr.write(usage);
-  return command === "--help" || command === "help" ? 0 : 2;
+  const asked = command === "--help" || command === "help";
+  (asked ? process.stdout : process.stderr).write(usage);
+  return asked ? 0 : 2;
 };
 
 try {
@@ -54,7 +62,11 @@ try {
   if (code !== undefined) process.exitCode = code;
 } catch (error) {
   const taken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-  const message = taken ? "The port is taken: set HEDDLE_PORT to another." : error instanceof Error ? error.message : String(error);
+  const message = taken
+    ? "The port is taken: set HEDDLE_PORT to another."
+    : error instanceof Error
+      ? error.message
+      : String(error);
   process.stderr.write(`${message}\n`);
   process.exitCode = 1;
 }

@@ -1,9 +1,11 @@
 // node:http to the gateway and back: the adapter of the long-lived server.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Call, Headers, Invocation, Reply } from "../../lib/model/call.ts";
 import type { ServerConfig } from "../../lib/config-types.ts";
 import { GatewayError } from "../../lib/model/error.ts";
 import { writeBody } from "../../lib/http/write.ts";
+import { readBody } from "./body.ts";
 
 /** `failure`: why the call could not be read whole; the gateway answers it in the caller's own envelope. */
 export type Handler = (call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>;
@@ -12,52 +14,14 @@ export type Handler = (call: Call, invocation: Invocation, failure?: unknown) =>
 const requestIdPattern = /^[A-Za-z0-9._-]{8,128}$/;
 
 const headersOf = (request: IncomingMessage): Headers => {
-  const headers: Headers = {};
-  for (const name in request.headers) {
-    const value = request.headers[name];
-    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ");
-  }
-  return headers;
+  // Of a request's headers Node gives only this one as a list; the others are not copied.
+  const cookies = request.headers["set-cookie"];
+  if (cookies === undefined) return request.headers as Headers;
+  return { ...(request.headers as Headers), "set-cookie": cookies.join(", ") };
 };
 
-/** The body, or the error that reading it ended with. */
-const readBody = (request: IncomingMessage, server: ServerConfig): Promise<Uint8Array> =>
-  new Promise((resolve, reject) => {
-    const declared = Number(request.headers["content-length"] ?? 0);
-    const tooLarge = (): GatewayError =>
-      new GatewayError("request_too_large", `The request body is over ${server.maxBodyBytes} bytes.`);
-    if (declared > server.maxBodyBytes) {
-      reject(tooLarge());
-      return;
-    }
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    const timer = setTimeout(
-      () => reject(new GatewayError("request_timeout", "The request body did not arrive in time.")),
-      server.bodyTimeoutMs,
-    );
-    request.on("data", (chunk: Uint8Array) => {
-      size += chunk.length;
-      if (size > server.maxBodyBytes) {
-        chunks.length = 0;
-        reject(tooLarge());
-      } else chunks.push(chunk);
-    });
-    request.on("end", () => {
-      clearTimeout(timer);
-      const only = chunks[0];
-      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
-    });
-    request.on("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    request.on("close", () => {
-      clearTimeout(timer);
-      if (!request.complete) reject(new GatewayError("cancelled", "The caller has gone."));
-    });
-  });
-
+/** Bytes that are cheaper to copy than to write apart. */
+const smallBody = 32 * 1024;
 const noBody = new Uint8Array(0);
 let counter = 0;
 const prefix = Math.random().toString(36).slice(2, 10);
@@ -68,6 +32,9 @@ const newRequestId = (): string => {
   return `req_${prefix}${Date.now().toString(36)}${counter.toString(36)}`;
 };
 
+/** How often Node looks for callers that are too slow with their headers. */
+const checkMs = (config: ServerConfig): number => Math.min(5_000, Math.max(10, config.headersTimeoutMs / 2));
+
 export type HttpServer = {
   server: Server;
   /** Refuses new work, lets running streams end for `drainMs`, then cuts them. */
@@ -76,77 +43,134 @@ export type HttpServer = {
 
 export const createHttpServer = (handler: Handler, config: ServerConfig): HttpServer => {
   const pending = new Set<Promise<unknown>>();
+  /** The answers each connection still owes: a pipelined one is told nothing by Node when its connection closes. */
+  const owed = new Map<Socket, Map<ServerResponse, AbortController>>();
+  let running = 0;
   let draining = false;
+  /** Called when the last call has ended. */
+  let idle: (() => void) | undefined;
 
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const onConnection = (socket: Socket): void => {
+    const open = new Map<ServerResponse, AbortController>();
+    owed.set(socket, open);
+    socket.once("close", () => {
+      owed.delete(socket);
+      for (const [response, leaving] of open) {
+        leaving.abort();
+        if (response.closed) continue;
+        response.destroy();
+        // Without a socket of its own it never closes by itself.
+        response.emit("close");
+      }
+      open.clear();
+    });
+  };
+
+  const callOf = (request: IncomingMessage): Call => {
     const url = request.url ?? "/";
     const mark = url.indexOf("?");
-    const headers = headersOf(request);
-    const given = headers["x-request-id"];
-    const requestId = given !== undefined && requestIdPattern.test(given) ? given : newRequestId();
-    // The caller's leaving reaches the upstream at every phase (F30): while it connects, waits, and streams.
-    const leaving = new AbortController();
-    response.on("close", () => {
-      if (!response.writableFinished) leaving.abort();
-    });
-    const call: Call = {
+    return {
       method: request.method ?? "GET",
       path: mark < 0 ? url : url.slice(0, mark),
       query: mark < 0 ? "" : url.slice(mark + 1),
-      headers,
+      headers: headersOf(request),
       body: noBody,
     };
+  };
+
+  const send = async (request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> => {
+    const { body, headers, status } = reply;
+    const whole = typeof body === "string" || body instanceof Uint8Array;
+    if (response.destroyed) {
+      if (!whole) await body[Symbol.asyncIterator]().return?.();
+      return;
+    }
+    const out: Record<string, string | number> = headers;
+    const size = typeof body === "string" ? Buffer.byteLength(body) : whole ? body.length : 0;
+    if (whole && status !== 204) out["content-length"] = size;
+    if (draining) out["connection"] = "close";
+    response.writeHead(status, out);
+    if (request.method === "HEAD") {
+      if (!whole) await body[Symbol.asyncIterator]().return?.();
+      response.end();
+      return;
+    }
+    // A text of one byte a character goes out in one write with the head; bytes would be a second one.
+    if (typeof body === "string" && size === body.length) {
+      response.end(body, "latin1");
+      return;
+    }
+    if (body instanceof Uint8Array && size <= smallBody) {
+      response.end(Buffer.from(body.buffer, body.byteOffset, size).toString("latin1"), "latin1");
+      return;
+    }
+    await writeBody(body, response, { heartbeat: reply.heartbeat ?? "", heartbeatMs: config.heartbeatMs });
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const call = callOf(request);
+    const given = call.headers["x-request-id"];
+    // The caller's leaving reaches the upstream at every phase (F30): while it connects, waits, and streams.
+    const leaving = new AbortController();
+    const open = owed.get(request.socket);
+    open?.set(response, leaving);
+    response.once("close", () => {
+      open?.delete(response);
+      if (!response.writableFinished) leaving.abort();
+      if (draining) server.closeIdleConnections();
+    });
     const invocation: Invocation = {
-      requestId,
+      requestId: given !== undefined && requestIdPattern.test(given) ? given : newRequestId(),
       signal: leaving.signal,
       deadline: Number.POSITIVE_INFINITY,
       waitUntil: (work) => {
+        const over = (): void => void pending.delete(work);
         pending.add(work);
-        void work.finally(() => pending.delete(work));
+        // Whoever hands it over answers for its failures.
+        work.then(over, over);
       },
     };
-    let bodyFailure: unknown;
+    let failure: unknown;
     if (call.method !== "GET" && call.method !== "HEAD") {
       try {
         call.body = await readBody(request, config);
       } catch (error) {
-        bodyFailure = error;
+        failure = error;
       }
     }
-    const reply = await handler(call, invocation, bodyFailure);
-    if (response.destroyed) {
-      if (typeof reply.body !== "string" && !(reply.body instanceof Uint8Array)) await reply.body[Symbol.asyncIterator]().return?.();
-      return;
-    }
-    const out: Record<string, string | number> = reply.headers;
-    if (typeof reply.body === "string" || reply.body instanceof Uint8Array) {
-      out["content-length"] = typeof reply.body === "string" ? Buffer.byteLength(reply.body) : reply.body.length;
-    }
-    if (draining || bodyFailure !== undefined) out["connection"] = "close";
-    response.writeHead(reply.status, out);
-    if (request.method === "HEAD") {
-      response.end();
-      return;
-    }
-    await writeBody(reply.body, response, { heartbeat: reply.heartbeat ?? "", heartbeatMs: config.heartbeatMs });
+    const reply = await handler(call, invocation, failure);
+    // It may be large, and the answer may take minutes.
+    call.body = noBody;
+    // A body that is still on its way would be taken for the next request; one that is too large is read to its end.
+    if (failure instanceof GatewayError && failure.code === "request_timeout") reply.headers["connection"] = "close";
+    await send(request, response, reply);
   };
 
   const server = createServer(
     {
       headersTimeout: config.headersTimeoutMs,
-      requestTimeout: 0,
+      // The body has its own clock, which answers; this one cuts those who go on sending what is not wanted.
+      requestTimeout: config.headersTimeoutMs + 2 * config.bodyTimeoutMs,
+      connectionsCheckingInterval: checkMs(config),
       keepAliveTimeout: 75_000,
       noDelay: true,
       maxHeaderSize: 64 * 1024,
     },
     (request, response) => {
       response.on("error", () => undefined);
-      void serve(request, response).catch(() => {
+      running += 1;
+      const over = (): void => {
+        running -= 1;
+        if (running === 0) idle?.();
+      };
+      serve(request, response).then(over, () => {
         // The gateway answers every failure itself; what still gets here is a broken socket.
         response.destroy();
+        over();
       });
     },
   );
+  server.on("connection", onConnection);
 
   return {
     server,
@@ -156,9 +180,17 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
         server.close(() => resolve());
       });
       server.closeIdleConnections();
+      // Opened ahead, as clients do, and never used: to Node these wait for a request's headers.
+      for (const socket of owed.keys()) if (socket.bytesRead === 0) socket.destroy();
       const timer = setTimeout(() => server.closeAllConnections(), config.drainMs);
       await closed;
       clearTimeout(timer);
+      // What was cut still has its record to write; that takes no time, but nothing may hold up the end.
+      if (running > 0)
+        await new Promise<void>((resolve) => {
+          idle = resolve;
+          setTimeout(resolve, 1_000);
+        });
       await Promise.allSettled(pending);
     },
   };

@@ -13,9 +13,12 @@ export type Caller = {
 const refused = (message: string): GatewayError =>
   new GatewayError("authentication", message, { headers: { "www-authenticate": "Bearer" } });
 
+/** Keys are compared in slots of this size, filled up with zeros; the last bytes hold the length, and whether it is a digest. */
+const slotSize = 256;
+
 /**
- * Throws `authentication`. Every key is compared, by digests of one length, so that neither the place nor the length of a
- * difference shows in the time it takes. Nothing is remembered between calls; one hash and a comparison per key cost a few µs.
+ * Throws `authentication`. Every key is compared, in slots of one size, so that neither the place nor the length of a difference
+ * shows in the time it takes. Nothing is remembered between calls; a comparison costs less than a hash of the key would.
  */
 export const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) => {
   if (auth.mode === "open") {
@@ -23,15 +26,27 @@ export const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) 
     return () => caller;
   }
   const { hash, timingSafeEqual } = process.getBuiltinModule("node:crypto");
-  const digest = (text: string): Buffer => hash("sha256", text, "buffer");
-  const keys = auth.keys.map(({ name, key }) => ({ caller: { name, open: false }, digest: digest(key) }));
+  const write = (slot: Buffer, text: string): void => {
+    slot.fill(0);
+    // What is longer than a slot stands in it by its digest.
+    const fits = text.length < slotSize / 3 - 1;
+    slot[slotSize - 1] = slot.write(fits ? text : hash("sha256", text, "hex"));
+    slot[slotSize - 2] = fits ? 0 : 1;
+  };
+  const keys = auth.keys.map(({ name, key }) => {
+    const slot = Buffer.alloc(slotSize);
+    write(slot, key);
+    return { caller: { name, open: false }, slot };
+  });
+  const given = Buffer.alloc(slotSize);
   return (call) => {
-    const given = credentialOf(call);
-    if (given === undefined)
+    const credential = credentialOf(call);
+    if (credential === undefined)
       throw refused("No API key was given: send one as a bearer token, x-api-key, x-goog-api-key or api-key.");
-    const hashed = digest(given);
+    write(given, credential);
     let found: Caller | undefined;
-    for (const key of keys) if (timingSafeEqual(key.digest, hashed)) found = key.caller;
+    for (const key of keys) if (timingSafeEqual(key.slot, given)) found = key.caller;
+    given.fill(0);
     if (found === undefined) throw refused("The API key is not valid here.");
     return found;
   };

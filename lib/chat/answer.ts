@@ -1,10 +1,10 @@
 // What both ways of answering share: reading an upstream's refusal, the headers of a stream, an error in the middle of one.
 import { readAll, type TransportResponse } from "../http/transport.ts";
-import { GatewayError } from "../model/error.ts";
-import type { Headers, ReplyBody } from "../model/call.ts";
+import type { GatewayError } from "../model/error.ts";
+import type { Headers } from "../model/call.ts";
 import type { StreamEvent } from "../model/event.ts";
 import type { ClientWire, EventEncoder, ReplyContext } from "../wires/wire.ts";
-import { encodeGeminiArray } from "../wires/gemini-generate/index.ts";
+import { arrayHeartbeat, encodeGeminiArray } from "../wires/gemini-generate/index.ts";
 import type { Attempt, ReadCall } from "./call.ts";
 
 const errorBodyLimit = 1024 * 1024;
@@ -20,20 +20,35 @@ export const upstreamError = async (response: TransportResponse, attempt: Attemp
   return attempt.upstream.decodeError(response.status, response.headers, text, attempt.target);
 };
 
+/** Whether a streamed call was answered with a stream. Some hosts leave the type out, or call it plain text. */
 export const isEventStream = (response: TransportResponse): boolean =>
-  /text\/event-stream|vnd\.amazon\.eventstream|application\/stream\+json/.test(response.headers["content-type"] ?? "");
+  /event-?stream|stream\+json|^text\/plain|^application\/octet-stream/i.test(
+    response.headers["content-type"] || "text/event-stream",
+  );
 
 export const eventStreamHeaders = (contentType?: string): Headers => ({
-  "content-type": contentType ?? "text/event-stream; charset=utf-8",
+  "content-type": contentType || "text/event-stream; charset=utf-8",
   "cache-control": "no-cache",
   // Reverse proxies (nginx above all) must not gather the stream.
   "x-accel-buffering": "no",
 });
 
+/** Upstream response headers that mean something to the client on its own wire. */
+const passedHeader = /^(?:x-ratelimit-|anthropic-ratelimit-|retry-after$|openai-processing-ms$|openai-version$)/;
+
+export const passedHeaders = (headers: Headers): Headers => {
+  const passed: Headers = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined && passedHeader.test(name)) passed[name] = value;
+  }
+  return passed;
+};
+
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /** 24 characters of [A-Za-z0-9]: an id's body. */
-export const newId = (): string => {
+const newId = (): string => {
   let id = "";
   for (let at = 0; at < 24; at += 1) id += letters[Math.floor(Math.random() * letters.length)];
   return id;
@@ -45,9 +60,18 @@ export const replyContext = (read: ReadCall): ReplyContext => ({ request: read.r
 export const clientEncoder = (read: ReadCall): EventEncoder =>
   read.call.array ? encodeGeminiArray(replyContext(read)) : read.call.wire.encodeEvents(replyContext(read));
 
+/** Gemini's stream without `alt=sse` is one JSON array. */
+export const arrayType = "application/json; charset=UTF-8";
+
+/** The content type of a translated stream, in the form the client asked for. */
+export const streamType = (read: ReadCall): string => (read.call.array ? arrayType : read.call.wire.streamType);
+
+/** What keeps a silent stream alive, in that form (F9). */
+export const heartbeatOf = (read: ReadCall): string => (read.call.array ? arrayHeartbeat : read.call.wire.heartbeat);
+
 /** A failure after the 200, as the wire's own event and a clean end (F26). For streams whose bytes were passed: no encoder has followed them. */
-export const inBandError = (read: ReadCall, error: GatewayError): string => {
-  const encoder = standaloneEncoder(read.call.wire);
+export const inBandError = (wire: ClientWire, error: GatewayError): string => {
+  const encoder = standaloneEncoder(wire);
   const event: StreamEvent = { type: "error", error };
   return encoder.push([event]) + encoder.end();
 };
@@ -58,27 +82,3 @@ const standaloneEncoder = (wire: ClientWire): EventEncoder =>
     now: Date.now(),
     newId,
   });
-
-/** A generator as a body whose `abandon` runs once where the reader leaves early, even before it began (a generator's `finally` would not). */
-export const byteStream = (
-  source: AsyncGenerator<Uint8Array | string>,
-  abandon: () => Promise<void>,
-): Exclude<ReplyBody, string | Uint8Array> => {
-  let over = false;
-  const iterator: AsyncIterator<Uint8Array | string> = {
-    next: async () => {
-      const result = await source.next();
-      if (result.done === true) over = true;
-      return result;
-    },
-    return: async () => {
-      if (!over) {
-        over = true;
-        await abandon();
-        await source.return(undefined);
-      }
-      return { done: true, value: undefined };
-    },
-  };
-  return { [Symbol.asyncIterator]: () => iterator };
-};

@@ -3,6 +3,7 @@ import type { Headers, Invocation } from "../model/call.ts";
 import type { ChatRequest } from "../model/request.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { ClientWire, RequestContext, Target, Wire } from "../wires/wire.ts";
+import type { Trace } from "../telemetry/trace.ts";
 import type { Scan } from "../http/scan.ts";
 
 /** A model call as a route makes it. */
@@ -17,6 +18,7 @@ export type ChatCall = {
   /** `heddle-strict: true`: a field that the target can't express refuses the call (F18). */
   strict: boolean;
   keyName: string;
+  trace: Trace;
   invocation: Invocation;
 };
 

@@ -1,23 +1,40 @@
 // Translation: the client's wire is decoded, adapted to the target, encoded on the provider's wire, and the answer comes back the same way.
 import { readAll, type TransportResponse } from "../http/transport.ts";
-import { inlineMedia, type MediaFetcher } from "../http/media.ts";
-import { GatewayError, toGatewayError } from "../model/error.ts";
+import { inlineMedia } from "../http/media.ts";
+import type { MediaFetcher } from "../http/media-fetch.ts";
+import { GatewayError } from "../model/error.ts";
 import { parseJson } from "../model/json.ts";
-import type { Reply } from "../model/call.ts";
+import type { Headers, Reply } from "../model/call.ts";
 import type { ChatResponse, StreamEvent } from "../model/event.ts";
 import type { Usage } from "../model/usage.ts";
 import { adapt, strictDrops, type Restorer } from "../wires/shared/adapt.ts";
 import { unfold } from "../wires/shared/fold.ts";
 import type { EventDecoder, EventEncoder } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
-import { byteStream, clientEncoder, eventStreamHeaders, isEventStream, replyContext, upstreamError } from "./answer.ts";
+import { type Flow, pump } from "./pump.ts";
+import {
+  clientEncoder,
+  eventStreamHeaders,
+  heartbeatOf,
+  isEventStream,
+  passedHeaders,
+  replyContext,
+  streamType,
+  upstreamError,
+} from "./answer.ts";
 
-export const translate = async (read: ReadCall, attempt: Attempt, meter: Meter, fetchMedia: MediaFetcher): Promise<Reply> => {
+export const translate = async (
+  read: ReadCall,
+  attempt: Attempt,
+  meter: Meter,
+  fetchMedia: MediaFetcher,
+): Promise<Reply> => {
   const { target, upstream, signal } = attempt;
   const request = await inlineMedia(read.request(), { wire: upstream.id, target, fetch: fetchMedia }, signal);
   const adapted = adapt({ ...request, model: target.model }, upstream.id, target);
   const encoded = upstream.encodeRequest(adapted.request, target);
-  const dropped = [...new Set([...adapted.dropped, ...encoded.dropped])];
+  const lost = adapted.dropped.concat(encoded.dropped);
+  const dropped = lost.length > 1 ? [...new Set(lost)] : lost;
   if (dropped.length > 0) {
     if (read.call.strict) throw strictDrops(dropped);
     meter.dropped(dropped);
@@ -34,19 +51,26 @@ export const translate = async (read: ReadCall, attempt: Attempt, meter: Meter, 
     signal,
   );
   if (response.status >= 400) throw await upstreamError(response, attempt);
-  const droppedHeader: Record<string, string> = dropped.length > 0 ? { "heddle-dropped": headerList(dropped) } : {};
+  const more: Headers = upstream.id === read.call.wire.id ? passedHeaders(response.headers) : {};
+  if (dropped.length > 0) more["heddle-dropped"] = headerList(dropped);
   if (read.stream && isEventStream(response)) {
     const reply = await translateStream(read, attempt, meter, response, adapted.restore);
-    return { ...reply, headers: { ...reply.headers, ...droppedHeader } };
+    Object.assign(reply.headers, more);
+    return reply;
   }
   const body = await readAll(response.body, 256 * 1024 * 1024);
   meter.first();
   const reply = answerWhole(read, attempt, meter, body, response, adapted.restore);
-  return { ...reply, headers: { ...reply.headers, ...droppedHeader } };
+  Object.assign(reply.headers, more);
+  return reply;
 };
 
 /** Field paths as a header value: visible ASCII only, and bounded. */
-const headerList = (fields: readonly string[]): string => fields.join(", ").replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 1_000);
+const headerList = (fields: readonly string[]): string =>
+  fields
+    .join(", ")
+    .replaceAll(/[^\x20-\x7e]/g, "?")
+    .slice(0, 1_000);
 
 const answerWhole = (
   read: ReadCall,
@@ -59,8 +83,16 @@ const answerWhole = (
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8");
   const value = parseJson(text);
   if (value === undefined)
-    throw new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: attempt.provider.id });
-  if (typeof value === "object" && value !== null && !Array.isArray(value) && (value["error"] ?? null) !== null && attempt.upstream.id !== "openai-responses")
+    throw new GatewayError("upstream_error", "The provider's answer is not valid JSON.", {
+      provider: attempt.provider.id,
+    });
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    (value["error"] ?? null) !== null &&
+    attempt.upstream.id !== "openai-responses"
+  )
     throw attempt.upstream.decodeError(502, response.headers, text, attempt.target);
   const decoded = attempt.upstream.decodeResponse(value, attempt.target);
   return encodeWhole(read, meter, restore === undefined ? decoded : restore.response(decoded));
@@ -80,14 +112,17 @@ const encodeWhole = (read: ReadCall, meter: Meter, response: ChatResponse): Repl
   return { status: 200, headers: { "content-type": "application/json", ...costHeader }, body };
 };
 
-const streamType = (read: ReadCall): string => (read.call.array ? "application/json" : read.call.wire.streamType);
-
 /** A whole answer for a caller that asked for a stream, from a host that ignored the wish. */
 export const unfoldWhole = (read: ReadCall, attempt: Attempt, meter: Meter, body: Uint8Array): Reply =>
   answerWhole(read, attempt, meter, body, { status: 200, headers: {} }, undefined);
 
 /** Tokens of an answer whose provider never told: four characters each. */
-const estimator = (): { see: (events: readonly StreamEvent[]) => void; usage: () => Usage | undefined; output: () => number; finished: () => boolean } => {
+const estimator = (): {
+  see: (events: readonly StreamEvent[]) => void;
+  usage: () => Usage | undefined;
+  output: () => number;
+  finished: () => boolean;
+} => {
   let characters = 0;
   let usage: Usage | undefined;
   let finished = false;
@@ -119,71 +154,84 @@ const translateStream = async (
 ): Promise<Reply> => {
   const iterator = response.body[Symbol.asyncIterator]();
   const decoder = attempt.upstream.decodeEvents(attempt.target);
-  const read1 = restore === undefined ? (events: StreamEvent[]) => events : (events: StreamEvent[]) => restore.events(events);
-  const begun = await firstEvents(iterator, decoder, read1);
+  const restored =
+    restore === undefined ? (events: StreamEvent[]) => events : (events: StreamEvent[]) => restore.events(events);
+  const begun = await firstEvents(iterator, decoder, restored);
   meter.first();
-  const encoder = clientEncoder(read);
-  const seen = estimator();
-  let failure: GatewayError | undefined;
-  let settled = false;
-
-  const settle = (error: GatewayError | undefined): void => {
-    if (settled) return;
-    settled = true;
-    const told = seen.usage();
-    const estimated = told === undefined || !seen.finished();
-    const usage = told ?? { input: Math.ceil(read.call.body.length / 4), output: 0 };
-    meter.usage(estimated ? { ...usage, output: Math.max(usage.output, seen.output()) } : usage, estimated);
-    meter.finish(200, error);
-  };
-
-  async function* frames(): AsyncGenerator<string> {
-    try {
-      let text = write(encoder, seen, begun.events);
-      if (text !== "") yield text;
-      let over = begun.ended || hasEnded(begun.events);
-      while (!over) {
-        const { done, value } = await iterator.next();
-        const events = read1(done === true ? decoder.end() : decoder.push(value));
-        over = done === true || hasEnded(events);
-        if (events.length === 0) continue;
-        for (const event of events) if (event.type === "error") failure ??= event.error;
-        text = write(encoder, seen, events);
-        if (text !== "") yield text;
-      }
-      if (!seen.finished() && failure === undefined) {
-        failure = new GatewayError("upstream_error", "The provider's stream ended before it was finished.", { provider: attempt.provider.id });
-        yield encoder.push([{ type: "error", error: failure }]);
-      }
-    } catch (thrown) {
-      failure = toGatewayError(thrown);
-      if (failure.code !== "cancelled") yield encoder.push([{ type: "error", error: failure }]);
-    }
-    if (failure?.code !== "cancelled") {
-      const closing = encoder.end();
-      if (closing !== "") yield closing;
-    }
-    await iterator.return?.();
-    settle(failure);
-  }
-
+  const flow = translation({
+    decoder,
+    restored,
+    encoder: clientEncoder(read),
+    meter,
+    provider: attempt.provider.id,
+    estimatedInput: Math.ceil(read.call.body.length / 4),
+  });
   return {
     status: 200,
     headers: eventStreamHeaders(streamType(read)),
-    heartbeat: read.call.array ? "" : read.call.wire.heartbeat,
-    body: byteStream(frames(), async () => {
-      await iterator.return?.();
-      settle(new GatewayError("cancelled", "The caller has gone."));
-    }),
+    heartbeat: heartbeatOf(read),
+    body: pump(iterator, flow.write(begun.events, begun.ended), flow),
   };
 };
 
-const write = (encoder: EventEncoder, seen: ReturnType<typeof estimator>, events: readonly StreamEvent[]): string => {
-  seen.see(events);
-  return encoder.push(events);
+/** What a translated stream needs while it runs. */
+type Translating = {
+  decoder: EventDecoder;
+  restored: (events: StreamEvent[]) => StreamEvent[];
+  encoder: EventEncoder;
+  meter: Meter;
+  provider: string;
+  estimatedInput: number;
 };
 
-const hasEnded = (events: readonly StreamEvent[]): boolean => events.some((event) => event.type === "error");
+const translation = (
+  translating: Translating,
+): Flow & { write: (events: readonly StreamEvent[], ended: boolean) => string } => {
+  const { decoder, restored, encoder, meter, provider, estimatedInput } = translating;
+  const seen = estimator();
+  let failure: GatewayError | undefined;
+  let over = false;
+
+  const settle = (error: GatewayError | undefined): void => {
+    const told = seen.usage();
+    const estimated = told === undefined || !seen.finished();
+    const usage = told ?? { input: estimatedInput, output: 0 };
+    meter.usage(estimated ? { ...usage, output: Math.max(usage.output, seen.output()) } : usage, estimated);
+    meter.finish(200, error);
+  };
+  /** The provider's own error ends the stream, whatever follows it. */
+  const write = (events: readonly StreamEvent[], ended: boolean): string => {
+    if (ended) over = true;
+    if (events.length === 0) return "";
+    for (const event of events)
+      if (event.type === "error") {
+        failure ??= event.error;
+        over = true;
+      }
+    seen.see(events);
+    return encoder.push(events);
+  };
+
+  return {
+    write,
+    read: (bytes) => write(restored(decoder.push(bytes)), false),
+    over: () => over,
+    end: (broken) => {
+      let text = "";
+      failure ??= broken;
+      if (broken === undefined && !over) text = write(restored(decoder.end()), true);
+      if (failure === undefined && !seen.finished())
+        broken = failure = new GatewayError("upstream_error", "The provider's stream ended before it was finished.", {
+          provider,
+        });
+      settle(failure);
+      if (failure?.code === "cancelled") return "";
+      if (broken !== undefined) text += encoder.push([{ type: "error", error: broken }]);
+      return text + encoder.end();
+    },
+    leave: () => settle(new GatewayError("cancelled", "The caller has gone.")),
+  };
+};
 
 /** Reads until there is a real event (F25). An error before any part is a failure like any other (F27). */
 const firstEvents = async (

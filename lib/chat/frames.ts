@@ -27,7 +27,8 @@ export const createFrameCutter = (): FrameCutter => {
 
   const hold = (chunk: Uint8Array): void => {
     pending.push(chunk);
-    pendingTail = chunk.length >= 3 ? chunk.subarray(chunk.length - 3) : Buffer.concat([pendingTail, chunk]).subarray(-3);
+    pendingTail =
+      chunk.length >= 3 ? chunk.subarray(chunk.length - 3) : Buffer.concat([pendingTail, chunk]).subarray(-3);
   };
 
   return {

@@ -12,6 +12,7 @@ export type MeterStart = {
   model: string;
   stream: boolean;
   keyName: string;
+  traceId: string;
 };
 
 /** Gathers what one call's record says. */
@@ -34,7 +35,9 @@ export type MeterServices = {
   write: (record: CallRecord) => void;
 };
 
-const headerSafe = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
+const safe = /^[\x20-\x7e]{0,200}$/;
+const headerSafe = (text: string): string =>
+  safe.test(text) ? text : text.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
 
 export const createMeter = (start: MeterStart, services: MeterServices): Meter => {
   const began = services.now();
@@ -53,6 +56,8 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
       provider = at.provider;
       model = at.model;
       attempts = at.number;
+      // What an earlier target could not be told is no matter of this one's.
+      dropped = undefined;
     },
     first: () => {
       firstMs ??= services.now() - began;
@@ -90,6 +95,7 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
         attempts,
         disconnected: error?.code === "cancelled",
         keyName: start.keyName,
+        traceId: start.traceId,
       };
       if (error !== undefined) record.errorCode = error.code;
       if (firstMs !== undefined) record.ttftMs = firstMs;

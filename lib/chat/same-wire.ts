@@ -1,17 +1,26 @@
 // Pass-through: the client's wire is the provider's. Bytes both ways; only the model's name and the credentials change.
 import { readAll, type TransportResponse } from "../http/transport.ts";
-import { memberText, scanObject, splice } from "../http/scan.ts";
+import { memberText, type Scan, scanObject, splice } from "../http/scan.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import { isObject, parseJson } from "../model/json.ts";
 import type { Headers, Reply } from "../model/call.ts";
-import type { Dialect } from "../wires/wire.ts";
+import type { Usage } from "../model/usage.ts";
+import type { ClientWire, Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
-import { createFrameCutter } from "./frames.ts";
-import { createTap } from "./tap.ts";
-import { byteStream, eventStreamHeaders, inBandError, isEventStream, upstreamError } from "./answer.ts";
-
-/** What sealed state of another maker looks like anywhere in a body (`seal` in wires/shared). */
-const sealMark = Buffer.from("aGVkZGxl");
+import { arrayForm, asTheyAre, type Form } from "./array.ts";
+import { mayHoldForeignState } from "./foreign-state.ts";
+import { createFrameCutter, type FrameCutter } from "./frames.ts";
+import { type Flow, type Piece, pump } from "./pump.ts";
+import { createTap, type Tap } from "./tap.ts";
+import {
+  arrayType,
+  eventStreamHeaders,
+  heartbeatOf,
+  inBandError,
+  isEventStream,
+  passedHeaders,
+  upstreamError,
+} from "./answer.ts";
 
 /** Request fields that the host's dialect names otherwise or refuses: such a call is translated, not passed. */
 const dialectTouches = (dialect: Dialect, has: (name: string) => boolean): boolean =>
@@ -29,7 +38,7 @@ export const mayPass = (read: ReadCall, attempt: Attempt): boolean => {
   if (scan === undefined || attempt.upstream.id !== call.wire.id || attempt.moved) return false;
   if (attempt.target.dialect.bedrockAnthropic === true) return false;
   if (dialectTouches(attempt.target.dialect, (name) => scan.members.has(name))) return false;
-  return !Buffer.from(call.body.buffer, call.body.byteOffset, call.body.length).includes(sealMark);
+  return !mayHoldForeignState(call.body, call.wire.id, attempt.target);
 };
 
 /**
@@ -43,7 +52,7 @@ const asksForUsage = (read: ReadCall, attempt: Attempt): boolean =>
   attempt.provider.kind !== "echo" &&
   read.scan?.members.has("stream_options") === false;
 
-export const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
+const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
   const { scan, call } = read;
   if (scan === undefined) return call.body;
   const edits: { start: number; end: number; text: string }[] = [];
@@ -52,21 +61,13 @@ export const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
     const open = scan.text.indexOf("{") + 1;
     edits.push({ start: open, end: open, text: '"stream_options":{"include_usage":true},' });
   }
-  if (model !== undefined && call.path.model === undefined && memberText(scan, "model") !== JSON.stringify(attempt.target.model))
+  if (
+    model !== undefined &&
+    call.path.model === undefined &&
+    memberText(scan, "model") !== JSON.stringify(attempt.target.model)
+  )
     edits.push({ start: model.start, end: model.end, text: JSON.stringify(attempt.target.model) });
   return splice(call.body, edits);
-};
-
-/** Upstream response headers that mean something to the client on its own wire. */
-const passedHeader = /^(?:x-ratelimit-|anthropic-ratelimit-|retry-after$|openai-processing-ms$|openai-version$)/;
-
-export const passedHeaders = (headers: Headers): Headers => {
-  const passed: Headers = {};
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined && passedHeader.test(name)) passed[name] = value;
-  }
-  return passed;
 };
 
 export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter): Promise<Reply> => {
@@ -82,13 +83,29 @@ export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter
     attempt.signal,
   );
   if (response.status >= 400) throw await upstreamError(response, attempt);
-  return read.stream && isEventStream(response) ? passStream(read, attempt, meter, response) : passWhole(read, attempt, meter, response);
+  return read.stream && isEventStream(response)
+    ? passStream(read, attempt, meter, response)
+    : passWhole(read, attempt, meter, response);
 };
 
 const notTheProtocol = (attempt: Attempt): GatewayError =>
   new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: attempt.provider.id });
 
-const passWhole = async (read: ReadCall, attempt: Attempt, meter: Meter, response: TransportResponse): Promise<Reply> => {
+/** Where the scan found it, it alone is parsed; else the whole answer is, and what isn't the wire's throws. */
+const usageOf = (attempt: Attempt, scan: Scan | undefined, body: Uint8Array): Usage | undefined => {
+  const { upstream, target } = attempt;
+  const told = scan === undefined ? undefined : memberText(scan, upstream.usageMember);
+  const value = told === undefined ? undefined : parseJson(told);
+  if (isObject(value)) return upstream.decodeUsage(value, target);
+  return upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, target).usage;
+};
+
+const passWhole = async (
+  read: ReadCall,
+  attempt: Attempt,
+  meter: Meter,
+  response: TransportResponse,
+): Promise<Reply> => {
   const body = await readAll(response.body, 256 * 1024 * 1024);
   meter.first();
   const scan = scanObject(body);
@@ -105,10 +122,13 @@ const passWhole = async (read: ReadCall, attempt: Attempt, meter: Meter, respons
     const { unfoldWhole } = await import("./cross-wire.ts");
     return unfoldWhole(read, attempt, meter, body);
   }
-  const headers: Headers = { "content-type": response.headers["content-type"] ?? "application/json", ...passedHeaders(response.headers) };
+  const headers: Headers = {
+    "content-type": response.headers["content-type"] ?? "application/json",
+    ...passedHeaders(response.headers),
+  };
   try {
-    const decoded = attempt.upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, attempt.target);
-    const cost = decoded.usage === undefined ? undefined : meter.usage(decoded.usage);
+    const usage = usageOf(attempt, scan, body);
+    const cost = usage === undefined ? undefined : meter.usage(usage);
     if (cost !== undefined) headers["heddle-cost"] = String(cost);
   } catch (thrown) {
     throw toGatewayError(thrown);
@@ -117,67 +137,92 @@ const passWhole = async (read: ReadCall, attempt: Attempt, meter: Meter, respons
   return { status: response.status, headers, body };
 };
 
-const passStream = async (read: ReadCall, attempt: Attempt, meter: Meter, response: TransportResponse): Promise<Reply> => {
+const passStream = async (
+  read: ReadCall,
+  attempt: Attempt,
+  meter: Meter,
+  response: TransportResponse,
+): Promise<Reply> => {
   const iterator = response.body[Symbol.asyncIterator]();
   const cutter = createFrameCutter();
-  const tap = createTap(attempt.upstream, attempt.target);
-  const hideUsage = asksForUsage(read, attempt);
   const first = await firstFrames(iterator, cutter, attempt);
   meter.first();
-
-  async function* rest(): AsyncGenerator<Uint8Array | string> {
-    let failure: GatewayError | undefined;
-    try {
-      tap.see(first);
-      yield hideUsage ? withoutUsageFrame(first) : first;
-      for (;;) {
-        const { done, value } = await iterator.next();
-        if (done === true) break;
-        const frames = cutter.push(value);
-        if (frames === undefined) continue;
-        tap.see(frames);
-        yield hideUsage ? withoutUsageFrame(frames) : frames;
-      }
-      const tail = cutter.rest();
-      if (tail.length > 0) {
-        tap.see(tail);
-        yield tail;
-      }
-    } catch (thrown) {
-      failure = toGatewayError(thrown);
-    }
-    const learnt = tap.end();
-    if (failure === undefined && !learnt.finished && !learnt.failed)
-      failure = new GatewayError("upstream_error", "The provider's stream ended before it was finished.", {
-        provider: attempt.provider.id,
-      });
-    settle(learnt, failure);
-    if (failure !== undefined && failure.code !== "cancelled") yield inBandError(read, failure);
-  }
-
-  let settled = false;
-  const settle = (learnt: ReturnType<typeof tap.end>, failure: GatewayError | undefined): void => {
-    if (settled) return;
-    settled = true;
-    const estimated = learnt.usage === undefined || !learnt.finished;
-    const usage = learnt.usage ?? { input: Math.ceil(read.call.body.length / 4), output: learnt.estimatedOutput };
-    meter.usage(estimated ? { ...usage, output: Math.max(usage.output, learnt.estimatedOutput) } : usage, estimated);
-    const inBand = learnt.failed
-      ? new GatewayError("upstream_error", "The provider ended its stream with an error.", { provider: attempt.provider.id })
-      : undefined;
-    meter.finish(200, failure ?? inBand);
-  };
-
+  const { array, wire, body } = read.call;
+  const flow = passFlow({
+    cutter,
+    tap: createTap(attempt.upstream, attempt.target),
+    form: array ? arrayForm() : asTheyAre,
+    hideUsage: asksForUsage(read, attempt),
+    meter,
+    wire,
+    provider: attempt.provider.id,
+    estimatedInput: Math.ceil(body.length / 4),
+  });
   return {
     status: 200,
-    headers: { ...eventStreamHeaders(response.headers["content-type"]), ...passedHeaders(response.headers) },
-    heartbeat: read.call.wire.heartbeat,
-    body: byteStream(rest(), async () => {
-      // The caller left: the upstream is let go, and what was made until then is metered in full (F30, F31).
-      await iterator.return?.();
-      settle(tap.end(), new GatewayError("cancelled", "The caller has gone."));
-    }),
+    headers: {
+      ...eventStreamHeaders(array ? arrayType : response.headers["content-type"]),
+      ...passedHeaders(response.headers),
+    },
+    heartbeat: heartbeatOf(read),
+    body: pump(iterator, flow.frames(first), flow),
   };
+};
+
+/** What a passed stream needs while it runs. Not the request: that may be large, and the answer may take minutes. */
+type Passing = {
+  cutter: FrameCutter;
+  tap: Tap;
+  form: Form;
+  hideUsage: boolean;
+  meter: Meter;
+  wire: ClientWire;
+  provider: string;
+  estimatedInput: number;
+};
+
+const passFlow = (passing: Passing): Flow & { frames: (whole: Uint8Array) => Piece } => {
+  const { cutter, tap, form, hideUsage, provider } = passing;
+  const frames = (whole: Uint8Array): Piece => {
+    tap.see(whole);
+    return form.push(hideUsage ? withoutUsageFrame(whole) : whole);
+  };
+  return {
+    frames,
+    read: (bytes) => {
+      const whole = cutter.push(bytes);
+      return whole === undefined ? "" : frames(whole);
+    },
+    over: () => false,
+    end: (broken) => {
+      // Half an event would swallow the error that follows it; what ends a stream may lack its blank line.
+      const tail = broken === undefined ? cutter.rest() : undefined;
+      const last = tail === undefined || tail.length === 0 ? "" : frames(tail);
+      const learnt = tap.end();
+      const failure =
+        broken ??
+        (learnt.finished || learnt.failed
+          ? undefined
+          : new GatewayError("upstream_error", "The provider's stream ended before it was finished.", { provider }));
+      settle(passing, learnt, failure);
+      if (failure?.code === "cancelled") return "";
+      const piece = failure === undefined ? last : form.push(Buffer.from(inBandError(passing.wire, failure)));
+      const closing = form.close();
+      return closing === "" ? piece : `${typeof piece === "string" ? piece : ""}${closing}`;
+    },
+    leave: () => settle(passing, tap.end(), new GatewayError("cancelled", "The caller has gone.")),
+  };
+};
+
+const settle = (passing: Passing, learnt: ReturnType<Tap["end"]>, failure: GatewayError | undefined): void => {
+  const { meter, provider, estimatedInput } = passing;
+  const estimated = learnt.usage === undefined || !learnt.finished;
+  const usage = learnt.usage ?? { input: estimatedInput, output: learnt.estimatedOutput };
+  meter.usage(estimated ? { ...usage, output: Math.max(usage.output, learnt.estimatedOutput) } : usage, estimated);
+  const inBand = learnt.failed
+    ? new GatewayError("upstream_error", "The provider ended its stream with an error.", { provider })
+    : undefined;
+  meter.finish(200, failure ?? inBand);
 };
 
 /** Reads until there is a real event; comments alone are not (F25). An error that comes first is a failure like any other (F27). */
@@ -219,7 +264,9 @@ const withoutUsageFrame = (frames: Uint8Array): Uint8Array => {
     .filter((frame) => {
       if (!frame.startsWith("data:") || !frame.includes('"usage"')) return true;
       const value = parseJson(frame.slice(5));
-      return !isObject(value) || !Array.isArray(value["choices"]) || value["choices"].length > 0 || !isObject(value["usage"]);
+      return (
+        !isObject(value) || !Array.isArray(value["choices"]) || value["choices"].length > 0 || !isObject(value["usage"])
+      );
     });
   return Buffer.from(kept.join(""), "utf8");
 };

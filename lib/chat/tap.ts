@@ -12,17 +12,17 @@ export type Tap = {
 
 /** Frames kept for the decode at the end: the finish reason, usage and end marker may come in frames, and reads, of their own. */
 const tailLength = 4;
-const needle = Buffer.from('"usage');
 /** An error event of any of the wires; Responses objects have a null `error` all the time. */
 const errorMark = /"error":\s*\{|event: ?error|"type":\s*"(?:error|response\.failed)"/;
 
 /** `decoder` is the wire's own: fed with what matters, it reads usage and the end as it does across wires. */
 export const createTap = (wire: Wire, target: Target): Tap => {
   let first: Uint8Array | undefined;
-  let usageFrame: Uint8Array | undefined;
   let smallest = Number.POSITIVE_INFINITY;
   let estimate = 0;
+  /** A ring: `at` is where the next goes, and the oldest stands. */
   const tail: Uint8Array[] = [];
+  let at = 0;
 
   return {
     see: (frames) => {
@@ -33,18 +33,15 @@ export const createTap = (wire: Wire, target: Target): Tap => {
         first = frames;
         return;
       }
-      tail.push(frames);
-      if (tail.length > tailLength) {
-        const leaving = tail.shift();
-        if (leaving !== undefined && Buffer.from(leaving.buffer, leaving.byteOffset, leaving.length).includes(needle))
-          usageFrame = leaving;
-      }
+      // The wires tell usage in their first or last frames, or in every one: what lies between is not looked at.
+      tail[at] = frames;
+      at = (at + 1) % tailLength;
     },
     end: () => {
       const decoder = wire.decodeEvents(target);
       const events: StreamEvent[] = [];
       let told = false;
-      for (const frames of [first, usageFrame, ...tail]) {
+      for (const frames of [first, ...tail.slice(at), ...tail.slice(0, at)]) {
         if (frames === undefined) continue;
         for (const event of decoder.push(frames)) events.push(event);
         told ||= errorMark.test(Buffer.from(frames.buffer, frames.byteOffset, frames.length).toString("latin1"));
@@ -55,7 +52,10 @@ export const createTap = (wire: Wire, target: Target): Tap => {
       let usage: Usage | undefined;
       let finished = false;
       for (const event of events) {
-        if ((event.type === "usage" || event.type === "response-end" || event.type === "response-start") && event.usage !== undefined)
+        if (
+          (event.type === "usage" || event.type === "response-end" || event.type === "response-start") &&
+          event.usage !== undefined
+        )
           usage = event.usage;
         if (event.type === "response-end") finished = !events.some((each) => each.type === "error");
       }

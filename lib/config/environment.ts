@@ -33,11 +33,12 @@ export const normalised = (
   for (const [old, name] of Object.entries(aliases)) {
     const value = result[old];
     if (value === undefined) continue;
-    if (result[name] === undefined) {
+    const ours = sameAs(name).find((each) => result[each] !== undefined);
+    if (ours === undefined) {
       result[name] = value;
       from.set(name, old);
       notices.push(`${old} is read as ${name}`);
-    } else notices.push(`${old} is not used: ${name} is set`);
+    } else notices.push(`${old} is not used: ${ours} is set`);
   }
   for (const name in result)
     if (unused.has(name) || (name.startsWith("AI_PROXY_") && !Object.hasOwn(aliases, name)))
@@ -73,6 +74,12 @@ const variables: Partial<Record<ProviderKind, Partial<Record<Setting, readonly s
     sessionToken: ["AWS_SESSION_TOKEN"],
   },
 };
+
+/** The names of one setting, the one given among them. */
+const sameAs = (name: string): readonly string[] =>
+  Object.values(variables)
+    .flatMap((settings) => Object.values(settings))
+    .find((names) => names.includes(name)) ?? [name];
 
 /** AWS credentials belong together: of a set that the file begins, the environment adds nothing. */
 const credentials: readonly Setting[] = ["bearerToken", "accessKeyId", "secretAccessKey", "sessionToken"];

@@ -39,6 +39,7 @@ type Definition = {
   valueType?: unknown;
   element?: unknown;
   options?: unknown[];
+  format?: string;
 };
 
 const definitionOf = (schema: unknown): Definition | undefined => {
@@ -46,8 +47,8 @@ const definitionOf = (schema: unknown): Definition | undefined => {
   return definition?.innerType === undefined ? definition : definitionOf(definition.innerType);
 };
 
-/** The settings that the grammar knows at a path. */
-const settingsAt = (schema: unknown, path: Path): string[] => {
+/** What the grammar says of a path; several where it has branches. */
+const definitionsAt = (schema: unknown, path: Path): (Definition | undefined)[] => {
   let at = [definitionOf(schema)];
   for (const step of path)
     at = at.flatMap((node) => {
@@ -55,8 +56,15 @@ const settingsAt = (schema: unknown, path: Path): string[] => {
       const definition = definitionOf(next);
       return definition?.options === undefined ? [definition] : definition.options.map(definitionOf);
     });
-  return at.flatMap((node) => Object.keys(node?.shape ?? {}));
+  return at;
 };
+
+const settingsAt = (schema: unknown, path: Path): string[] =>
+  definitionsAt(schema, path).flatMap((node) => Object.keys(node?.shape ?? {}));
+
+/** The grammar's library calls whole numbers numbers until they are of that type. */
+const isWhole = (schema: unknown, path: Path): boolean =>
+  definitionsAt(schema, path).some((node) => node?.format === "safeint");
 
 /** A branch that failed on the value's very type was not the one that was meant. */
 const isOtherType = (issues: readonly $ZodIssue[]): boolean =>
@@ -78,15 +86,19 @@ const describe = (issue: $ZodIssue, schema: unknown, input: unknown): Problem[] 
         const known = settingsAt(schema, path);
         const meant = nearest(key, known);
         const hint = meant === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${meant}?`;
-        return { path: [...path, key], message: `unknown setting; ${hint}` };
+        const masked = meant === undefined && !/^[A-Za-z$][A-Za-z_$-]{0,30}$/.test(key);
+        return { path: [...path, key], message: `unknown setting; ${hint}`, masked };
       });
     case "invalid_union":
       return describeUnion(issue, schema, input);
     case "invalid_key":
       return [{ path, message: issue.issues.map(own).find((message) => message !== undefined) ?? "not a name" }];
     case "invalid_type": {
-      const missing = valueAt(input, path) === undefined ? "is missing; " : "";
-      return [{ path, message: `${missing}expected ${noun(issue.expected)}` }];
+      const value = valueAt(input, path);
+      const missing = value === undefined ? "is missing; " : "";
+      // A name that the caller made up, and nothing after it.
+      const masked = value === null && !settingsAt(schema, path.slice(0, -1)).includes(String(path.at(-1)));
+      return [{ path, masked, message: `${missing}expected ${noun(isWhole(schema, path) ? "int" : issue.expected)}` }];
     }
     case "invalid_value":
       return [{ path, message: `expected ${issue.values.length > 1 ? "one of " : ""}${issue.values.join(", ")}` }];

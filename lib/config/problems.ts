@@ -3,7 +3,13 @@
 export type Path = readonly PropertyKey[];
 
 /** `file` is said only where it is not the configuration's own: the environment. */
-export type Problem = { path: Path; message: string; file?: string };
+export type Problem = {
+  path: Path;
+  message: string;
+  file?: string;
+  /** The path's last step is not told: where a colon was forgotten, a value stands in the place of a name. */
+  masked?: boolean;
+};
 
 /** A problem as it is told: `path` in words, the line counted from 1 where there is one. */
 type LocatedProblem = { file: string; line?: number; path: string; message: string };
@@ -18,11 +24,17 @@ export class ConfigError extends Error {
     problems: readonly Problem[],
     lineOf: (path: Path) => number | undefined = () => undefined,
   ) {
-    const located = problems.map((problem): LocatedProblem => {
-      const line = problem.file === undefined ? lineOf(problem.path) : undefined;
-      const told = { file: problem.file ?? file, path: pathText(problem.path), message: problem.message };
-      return line === undefined ? told : { ...told, line };
-    });
+    const located = problems
+      .map((problem): LocatedProblem => {
+        const line = problem.file === undefined ? lineOf(problem.path) : undefined;
+        const told = {
+          file: problem.file ?? file,
+          path: pathText(problem.path, problem.masked),
+          message: problem.message,
+        };
+        return line === undefined ? told : { ...told, line };
+      })
+      .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
     super(located.map(problemText).join("\n"));
     this.name = "ConfigError";
     this.problems = located;
@@ -32,12 +44,16 @@ export class ConfigError extends Error {
 const problemText = ({ file, line, path, message }: LocatedProblem): string =>
   [line === undefined ? file : `${file}:${line}`, ...(path === "" ? [] : [path]), message].join(": ");
 
+/** What no name has, and a text with a forgotten colon or quote does. */
+const isNoName = (name: string): boolean => /[\s"'{}]/.test(name) || name.length > 64;
+
 /** `models.smart.targets[1]`, `models["gpt-5.4"]`. */
-export const pathText = (path: Path): string =>
+const pathText = (path: Path, masked = false): string =>
   path
     .map((step, at) => {
       if (typeof step === "number") return `[${step}]`;
       const name = String(step);
+      if (isNoName(name) || (masked && at === path.length - 1)) return "[…]";
       if (!/^[\w$-]+$/.test(name)) return `[${JSON.stringify(name)}]`;
       return at === 0 ? name : `.${name}`;
     })
@@ -54,17 +70,18 @@ export const nearest = (name: string, known: readonly string[]): string | undefi
   return best?.name;
 };
 
+/** Letters left out, added, exchanged, and two neighbours swapped: each is one slip. */
 const editDistance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  const rows = [Array.from({ length: b.length + 1 }, (_, at) => at)];
+  const at = (i: number, j: number): number => rows[i]?.[j] ?? 0;
   for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1)
-      next[j] = Math.min(
-        (row[j] ?? 0) + 1,
-        (next[j - 1] ?? 0) + 1,
-        (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
-    row = next;
+    const row = [i];
+    rows.push(row);
+    for (let j = 1; j <= b.length; j += 1) {
+      const slips = [at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)];
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) slips.push(at(i - 2, j - 2) + 1);
+      row[j] = Math.min(...slips);
+    }
   }
-  return row[b.length] ?? 0;
+  return at(a.length, b.length);
 };

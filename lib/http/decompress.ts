@@ -8,9 +8,12 @@ export const decompressed = (headers: Headers, body: AsyncIterable<Uint8Array>):
   if (encoding === undefined || encoding === "identity" || encoding === "") return body;
   const zlib = process.getBuiltinModule("node:zlib");
   const stream = process.getBuiltinModule("node:stream");
-  const make = { gzip: zlib.createGunzip, "x-gzip": zlib.createGunzip, deflate: zlib.createInflate, br: zlib.createBrotliDecompress }[
-    encoding
-  ];
+  const make = {
+    gzip: zlib.createGunzip,
+    "x-gzip": zlib.createGunzip,
+    deflate: zlib.createInflate,
+    br: zlib.createBrotliDecompress,
+  }[encoding];
   if (make === undefined)
     throw new GatewayError("upstream_error", "The provider's answer has a content encoding that was not asked for.");
   delete headers["content-encoding"];

@@ -1,19 +1,32 @@
 // The upstream transport of functions: node:http(s) by getBuiltinModule, which loads nothing else at a cold start (SPEED).
 import type * as Http from "node:http";
 import type * as Https from "node:https";
+import type { LookupFunction } from "node:net";
 import { GatewayError } from "../model/error.ts";
-import { createByteQueue } from "./byte-queue.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { decompressed } from "./decompress.ts";
 import type { Transport, TransportResponse } from "./transport.ts";
 import { plainHeaders, type TransportTimeouts } from "./transport-shared.ts";
 import { upstreamFailure } from "./upstream-error.ts";
 
-export const createNodeTransport = (timeouts: TransportTimeouts): Transport => {
+export type NodeTransportOptions = {
+  /** How host names become addresses, where it is not the system's way. Addresses in URLs are not looked up. */
+  lookup?: LookupFunction;
+  /** false: a connection a request. */
+  keepAlive?: boolean;
+};
+
+export const createNodeTransport = (timeouts: TransportTimeouts, options: NodeTransportOptions = {}): Transport => {
+  const { lookup, keepAlive = true } = options;
+  const agentOptions: Http.AgentOptions = {
+    keepAlive,
+    keepAliveMsecs: 30_000,
+    ...(lookup === undefined ? {} : { lookup }),
+  };
   const agents: { http?: Http.Agent; https?: Https.Agent } = {};
-  const httpAgent = (): Http.Agent =>
-    (agents.http ??= new (process.getBuiltinModule("node:http").Agent)({ keepAlive: true, keepAliveMsecs: 30_000 }));
+  const httpAgent = (): Http.Agent => (agents.http ??= new (process.getBuiltinModule("node:http").Agent)(agentOptions));
   const httpsAgent = (): Https.Agent =>
-    (agents.https ??= new (process.getBuiltinModule("node:https").Agent)({ keepAlive: true, keepAliveMsecs: 30_000 }));
+    (agents.https ??= new (process.getBuiltinModule("node:https").Agent)(agentOptions));
 
   return {
     close: () => {
@@ -30,10 +43,10 @@ export const createNodeTransport = (timeouts: TransportTimeouts): Transport => {
         const secure = request.url.startsWith("https:");
         const headers: Record<string, string | number> = { ...request.headers };
         if (request.body !== undefined) headers["content-length"] = Buffer.byteLength(request.body);
-        const options = { method: request.method, headers, agent: secure ? httpsAgent() : httpAgent() };
+        const sent = { method: request.method, headers, agent: secure ? httpsAgent() : httpAgent() };
         const client = secure
-          ? process.getBuiltinModule("node:https").request(request.url, options)
-          : process.getBuiltinModule("node:http").request(request.url, options);
+          ? process.getBuiltinModule("node:https").request(request.url, sent)
+          : process.getBuiltinModule("node:http").request(request.url, sent);
 
         let fail: (error: unknown) => void = (error) => reject(upstreamFailure(error, "connect", signal));
         const late = (message: string): void => {
@@ -60,7 +73,7 @@ export const createNodeTransport = (timeouts: TransportTimeouts): Transport => {
         });
         client.on("response", (response) => {
           settled();
-          const queue = createByteQueue({
+          const queue = new ByteQueue({
             pause: () => response.pause(),
             resume: () => response.resume(),
             abandon: () => client.destroy(),
@@ -78,12 +91,15 @@ export const createNodeTransport = (timeouts: TransportTimeouts): Transport => {
             if (!response.complete) fail(new Error("closed before the end"));
           });
           const plain = plainHeaders(response.headers);
+          let body: TransportResponse["body"];
           try {
-            resolve({ status: response.statusCode ?? 0, headers: plain, body: decompressed(plain, queue.body) });
+            body = decompressed(plain, queue);
           } catch (error) {
             client.destroy();
             reject(upstreamFailure(error, "body", signal));
+            return;
           }
+          resolve({ status: response.statusCode ?? 0, headers: plain, body });
         });
         client.end(request.body);
       }),

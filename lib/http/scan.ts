@@ -1,7 +1,7 @@
 // The top level of a JSON object, found without parsing it: what pass-through needs to know and to replace costs a scan, not a parse (SPEED).
 
 /** Byte offsets of a member: its key's opening quote, its value's first byte and the byte after its value. */
-export type Member = { keyStart: number; start: number; end: number };
+type Member = { keyStart: number; start: number; end: number };
 
 export type Scan = {
   /** The body, one character a byte. */
@@ -84,10 +84,14 @@ export const scanObject = (body: Uint8Array): Scan | undefined => {
   }
 };
 
+const beyondAscii = /[\x80-\xff]/;
+
 /** The source text of a member's value, as UTF-8; undefined where it is absent. */
 export const memberText = (scan: Scan, name: string): string | undefined => {
   const member = scan.members.get(name);
-  return member === undefined ? undefined : Buffer.from(scan.text.slice(member.start, member.end), "latin1").toString("utf8");
+  if (member === undefined) return undefined;
+  const text = scan.text.slice(member.start, member.end);
+  return beyondAscii.test(text) ? Buffer.from(text, "latin1").toString("utf8") : text;
 };
 
 /** `body` with some byte ranges replaced; ranges in order, not overlapping. Everything else stays byte for byte. */
@@ -96,12 +100,17 @@ export const splice = (
   edits: readonly { start: number; end: number; text: string }[],
 ): Uint8Array => {
   if (edits.length === 0) return body;
-  const parts: Uint8Array[] = [];
-  let at = 0;
-  for (const edit of edits) {
-    parts.push(body.subarray(at, edit.start), Buffer.from(edit.text, "utf8"));
-    at = edit.end;
+  let size = body.length;
+  for (const { start, end, text } of edits) size += Buffer.byteLength(text) - (end - start);
+  const spliced = Buffer.allocUnsafe(size);
+  let from = 0;
+  let to = 0;
+  for (const { start, end, text } of edits) {
+    spliced.set(body.subarray(from, start), to);
+    to += start - from;
+    to += spliced.write(text, to);
+    from = end;
   }
-  parts.push(body.subarray(at));
-  return Buffer.concat(parts);
+  spliced.set(body.subarray(from), to);
+  return spliced;
 };

@@ -8,7 +8,8 @@ export const plainHeaders = (raw: Record<string, string | string[] | undefined>)
   const headers: Headers = {};
   for (const name in raw) {
     const value = raw[name];
-    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ");
+    if (typeof value === "string") headers[name] = value;
+    else if (value !== undefined) headers[name] = value.join(", ");
   }
   return headers;
 };

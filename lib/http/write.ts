@@ -1,4 +1,4 @@
-// A reply's body into any Node Writable: with back-pressure, heartbeats between events, and a clean end whatever happens.
+// A reply's body into any Node Writable: with back-pressure, heartbeats between events, and an end that tells whether it was whole.
 import type { Writable } from "node:stream";
 import type { ReplyBody } from "../model/call.ts";
 
@@ -7,11 +7,15 @@ const beating = new Set<() => void>();
 let ticker: NodeJS.Timeout | undefined;
 const tickMs = 1_000;
 
-const watch = (beat: () => void): (() => void) => {
+/** `heartbeatMs`: a tick is never longer than the silence it looks for. */
+const watch = (beat: () => void, heartbeatMs: number): (() => void) => {
   beating.add(beat);
-  ticker ??= setInterval(() => {
-    for (const each of beating) each();
-  }, tickMs).unref();
+  ticker ??= setInterval(
+    () => {
+      for (const each of beating) each();
+    },
+    Math.min(tickMs, heartbeatMs),
+  ).unref();
   return () => {
     beating.delete(beat);
     if (beating.size === 0 && ticker !== undefined) {
@@ -44,7 +48,7 @@ export type WriteOptions = {
 
 /**
  * Writes the body and ends the writable. Resolves when all is handed over, or when the reader has gone: the body is then told
- * by `return`. Throws only what the body throws.
+ * by `return`. Throws only what the body throws; the writable is then destroyed, as an answer that broke off must not look whole.
  */
 export const writeBody = async (body: ReplyBody, writable: Writable, options: WriteOptions): Promise<void> => {
   if (typeof body === "string" || body instanceof Uint8Array) {
@@ -62,11 +66,13 @@ export const writeBody = async (body: ReplyBody, writable: Writable, options: Wr
           if (now - last < options.heartbeatMs || writable.writableNeedDrain || writable.destroyed) return;
           last = now;
           writable.write(heartbeat);
-        });
+        }, options.heartbeatMs);
   const onClose = (): void => {
-    void iterator.return?.();
+    // The reader has gone: what letting go fails with changes nothing for anyone, and must not end the process.
+    iterator.return?.().catch(() => undefined);
   };
   writable.once("close", onClose);
+  let whole = false;
   try {
     for (;;) {
       if (writable.destroyed) {
@@ -74,7 +80,10 @@ export const writeBody = async (body: ReplyBody, writable: Writable, options: Wr
         return;
       }
       const { done, value } = await iterator.next();
-      if (done === true) break;
+      if (done === true) {
+        whole = true;
+        break;
+      }
       if (writable.destroyed) continue;
       last = Date.now();
       if (!writable.write(value) && !(await drained(writable))) {
@@ -85,6 +94,7 @@ export const writeBody = async (body: ReplyBody, writable: Writable, options: Wr
   } finally {
     stop?.();
     writable.off("close", onClose);
-    if (!writable.destroyed) writable.end();
+    if (whole) writable.end();
+    else writable.destroy();
   }
 };

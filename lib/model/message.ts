@@ -116,7 +116,6 @@ export type Part =
   | ToolResultPart
   | RefusalPart
   | OpaquePart;
-export type PartType = Part["type"];
 
 /**
  * A source for a span of a text part. `start` and `end` are UTF-16 offsets into that part's text, `end` exclusive;

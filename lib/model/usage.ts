@@ -1,4 +1,5 @@
 // Token counts under one convention; the lenses convert (PROTOCOL: input and output are totals, the others are parts of them).
+import type { Extra } from "./wire-id.ts";
 
 /** Tokens of one call. Every number is a whole one, never negative. Absent means that the provider did not say. */
 export type Usage = {
@@ -18,7 +19,7 @@ export type Usage = {
   inputAudio?: number;
   outputAudio?: number;
   /** The same counts as the wire wrote them, for that wire alone. */
-  extra?: import("./wire-id.ts").Extra;
+  extra?: Extra;
 };
 
 export const noUsage: Usage = { input: 0, output: 0 };

@@ -21,7 +21,7 @@ const hmac = (key: Uint8Array | string, data: string): Buffer =>
   process.getBuiltinModule("node:crypto").createHmac("sha256", key).update(data).digest();
 
 /** RFC 3986: everything but letters, digits and `-._~`. */
-export const percentEncode = (text: string): string =>
+const percentEncode = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /** Every service but S3 wants the path encoded once more than it is sent. */

@@ -85,6 +85,8 @@ export const createHttpProvider = (
   const { baseUrl, forward, defaults, authorize } = options;
   const configured = configuredHeaders(config);
   const fixedSecrets = secretsOf(config);
+  // Some hosts' firewalls turn away callers that don't say who they are.
+  const first: Headers = { "user-agent": "heddle", ...defaults };
   const secrets = (): readonly string[] =>
     options.secrets === undefined ? fixedSecrets : [...fixedSecrets, ...options.secrets()];
   const overridden = Object.keys(config.dialect).length > 0;
@@ -108,16 +110,13 @@ export const createHttpProvider = (
           provider: config.id,
         });
       requireConfigured(config);
-      const headers: Headers = {
-        // Some hosts' firewalls turn away callers that don't say who they are.
-        "user-agent": "heddle",
-        ...defaults,
-      };
+      const headers: Headers = { ...first };
       for (const name of forward) {
         const value = name === "anthropic-beta" ? allowedBetas(call.headers[name], config.betas) : call.headers[name];
         if (value !== undefined) headers[name] = value;
       }
-      Object.assign(headers, await authorize(), configured);
+      const authorization = authorize();
+      Object.assign(headers, authorization instanceof Promise ? await authorization : authorization, configured);
       headers["content-type"] = "application/json";
       headers["accept"] = call.stream ? "text/event-stream" : "application/json";
       return context.transport.send({ method: "POST", url: baseUrl + path, headers, body: call.body }, signal);

@@ -1,6 +1,6 @@
 // The four chat wires' routes.
 import { GatewayError } from "../model/error.ts";
-import type { Reply } from "../model/call.ts";
+import type { Call, Reply } from "../model/call.ts";
 import type { RequestContext } from "../wires/wire.ts";
 import type { Route, RouteContext } from "./route.ts";
 
@@ -13,6 +13,7 @@ const generate = (context: RouteContext, path: RequestContext, array: boolean): 
     array,
     strict: context.call.headers["heddle-strict"] === "true",
     keyName: context.keyName,
+    trace: context.trace,
     invocation: context.invocation,
   });
 
@@ -23,24 +24,32 @@ const plain = (pattern: RegExp): Route => ({
   handle: (context) => generate(context, {}, false),
 });
 
+/** Gemini's stream without `alt=sse`: a JSON array, and its errors are arrays too. */
+export const asksForArray = (call: Pick<Call, "path" | "query">): boolean =>
+  /^\/v1(?:beta)?\/.+:streamGenerateContent$/.test(call.path) && new URLSearchParams(call.query).get("alt") !== "sse";
+
 const gemini: Route = {
   method: "POST",
-  pattern: /^\/v1(?:beta)?\/models\/(.+):(generateContent|streamGenerateContent)$/,
+  // Frameworks leave `models/` out of a name that has a slash of its own.
+  pattern: /^\/v1(?:beta)?\/(?:models\/)?(.+):(generateContent|streamGenerateContent)$/,
   authenticated: true,
   handle: (context) => {
     const [model = "", method] = context.params;
-    const stream = method === "streamGenerateContent";
-    return generate(context, { model, stream }, stream && context.query().get("alt") !== "sse");
+    return generate(context, { model, stream: method === "streamGenerateContent" }, asksForArray(context.call));
   },
 };
 
 /** State that nobody keeps here: what was never stored is not found. */
 const notKept: readonly Route[] = (["GET", "POST", "DELETE"] as const).map((method) => ({
   method,
-  pattern: /^\/v1\/(?:responses\/(?!input_tokens$)[^/]+(?:\/(?:cancel|input_items))?|responses\/compact|conversations(?:\/.*)?)$/,
+  pattern:
+    /^\/v1\/(?:responses\/(?!input_tokens$)[^/]+(?:\/(?:cancel|input_items))?|responses\/compact|conversations(?:\/.*)?)$/,
   authenticated: true,
   handle: () => {
-    throw new GatewayError("not_found", "Responses and conversations are not stored here: there is nothing under this id.");
+    throw new GatewayError(
+      "not_found",
+      "Responses and conversations are not stored here: there is nothing under this id.",
+    );
   },
 }));
 

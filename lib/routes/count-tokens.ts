@@ -1,150 +1,219 @@
 // Token counting: asked of the provider wherever it can count, estimated (and said so) elsewhere; never a made-up 0 (F24).
-import { estimateInputTokens } from "../chat/estimate.ts";
 import { upstreamError } from "../chat/answer.ts";
 import type { Attempt } from "../chat/call.ts";
-import { parseBody } from "../chat/read.ts";
-import { forwardedHeaders } from "../chat.ts";
+import { estimateInputTokens } from "../chat/estimate.ts";
+import { parseBody, refuseState } from "../chat/read.ts";
+import { mayHoldForeignState } from "../chat/foreign-state.ts";
+import { forwardedHeaders, outwards } from "../chat.ts";
+import { inlineMedia } from "../http/media.ts";
 import { readAll } from "../http/transport.ts";
 import type { Reply } from "../model/call.ts";
 import { GatewayError, invalid, toGatewayError } from "../model/error.ts";
-import { asNumber, asObject, type JsonObject, parseJson } from "../model/json.ts";
+import { asNumber, asObject, isObject, type JsonObject, parseJson } from "../model/json.ts";
 import type { ChatRequest } from "../model/request.ts";
 import type { WireId } from "../model/wire-id.ts";
+import type { Provider } from "../providers/provider.ts";
+import { redactError } from "../providers/redact.ts";
+import type { RouteTarget } from "../routing/resolve.ts";
 import { firstThatAnswers } from "../routing/retry.ts";
-import { decodeCountTokens } from "../wires/gemini-generate/aux.ts";
+import { countTokensBody } from "../wires/anthropic-messages/index.ts";
+import { decodeCountTokens, encodeCountTokens } from "../wires/gemini-generate/aux.ts";
 import { wires } from "../wires/index.ts";
+import { encodeInputTokens } from "../wires/openai-responses/aux.ts";
 import { adapt } from "../wires/shared/adapt.ts";
 import { json, type Route, type RouteContext } from "./route.ts";
 
-/** What a wire's counting call takes of an encoded request, and where its answer tells the number. */
-const counters: Partial<Record<WireId, { body: (encoded: JsonObject, model: string) => JsonObject; read: (answer: JsonObject) => number | undefined }>> = {
-  "anthropic-messages": {
-    body: (encoded) => pick(encoded, ["model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control", "mcp_servers"]),
-    read: (answer) => asNumber(answer["input_tokens"]),
-  },
+const pick = (body: JsonObject, fields: readonly string[]): JsonObject =>
+  Object.fromEntries(fields.flatMap((field) => (body[field] === undefined ? [] : [[field, body[field]]])));
+
+const responsesFields = [
+  "model",
+  "input",
+  "instructions",
+  "tools",
+  "tool_choice",
+  "text",
+  "reasoning",
+  "truncation",
+  "parallel_tool_calls",
+];
+
+type Counter = {
+  /** What a counting call takes of an encoded request. */
+  body: (encoded: JsonObject, model: string) => JsonObject;
+  /** Where its answer tells the number. */
+  read: (answer: JsonObject) => number | undefined;
+};
+
+/** The provider wires that can count. */
+const counters: Partial<Record<WireId, Counter>> = {
+  "anthropic-messages": { body: countTokensBody, read: (answer) => asNumber(answer["input_tokens"]) },
   "openai-responses": {
-    body: (encoded) => pick(encoded, ["model", "input", "instructions", "tools", "tool_choice", "text", "reasoning", "truncation", "parallel_tool_calls"]),
+    body: (encoded) => pick(encoded, responsesFields),
     read: (answer) => asNumber(answer["input_tokens"]),
   },
   "gemini-generate": {
-    body: (encoded, model) => ({ generateContentRequest: { model: `models/${model}`, ...encoded } }),
+    body: (encoded, model) => ({ generateContentRequest: { model: modelPath(model), ...encoded } }),
     read: (answer) => asNumber(answer["totalTokens"]),
   },
+  "bedrock-converse": { body: (encoded) => encoded, read: (answer) => asNumber(answer["inputTokens"]) },
 };
 
-const pick = (body: JsonObject, fields: readonly string[]): JsonObject => {
-  const picked: JsonObject = {};
-  for (const field of fields) if (body[field] !== undefined) picked[field] = body[field];
-  return picked;
-};
-
+/** The client wires that can ask, and how they are answered. */
 const answers: Partial<Record<WireId, (tokens: number) => JsonObject>> = {
   "anthropic-messages": (tokens) => ({ input_tokens: tokens }),
-  "openai-responses": (tokens) => ({ object: "response.input_tokens", input_tokens: tokens }),
-  "gemini-generate": (tokens) => ({ totalTokens: tokens }),
+  "openai-responses": encodeInputTokens,
+  "gemini-generate": encodeCountTokens,
 };
 
-/** Hosts of a wire that lack its counting route say so in one of these ways. */
-const cannotCount = (error: GatewayError): boolean =>
-  ["not_found", "model_not_found", "not_implemented", "method_not_allowed"].includes(error.code);
+const modelPath = (model: string): string => (/^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`);
+
+/** A client's own body for its own wire: only the model's name changes, wherever the wire has it. */
+const ownBody = (body: JsonObject, wire: WireId, model: string): JsonObject => {
+  if (wire !== "gemini-generate") return { ...body, model };
+  const named = { ...body };
+  for (const field of ["generateContentRequest", "generate_content_request"]) {
+    const request = named[field];
+    if (isObject(request)) named[field] = { ...request, model: modelPath(model) };
+  }
+  return named;
+};
+
+/** Hosts of a wire, and models, that can't count say so in one of these ways. */
+const cannotCount = (status: number, error: GatewayError): boolean =>
+  [404, 405, 501].includes(status) ||
+  /support\w* (?:token count|count)|count\w*.{0,30}(?:not|n't|un)\W?.{0,10}(?:support|available)/i.test(error.message);
+
+type Asked = { body: JsonObject; request: () => ChatRequest };
 
 const count = async (context: RouteContext, pathModel?: string): Promise<Reply> => {
-  const { services, wire, invocation, call } = context;
+  const { services, wire, invocation, call, keyName, trace } = context;
   const body = parseBody(call.body);
+  refuseState(wire.id, (name) => body[name]);
   const model = pathModel ?? body["model"];
   if (typeof model !== "string" || model === "") throw invalid("model", "expected the name of a model");
+  const { requestId, signal } = invocation;
   const meter = services.meter({
-    requestId: invocation.requestId,
+    requestId,
+    traceId: trace.traceId,
     wire: wire.id,
     operation: "count-tokens",
     model,
     stream: false,
-    keyName: context.keyName,
+    keyName,
   });
-  const request = (): ChatRequest =>
-    pathModel === undefined
-      ? wire.decodeRequest(body, { model, stream: false })
-      : decodeCountTokens(body, { model, stream: false });
+  let request: ChatRequest | undefined;
+  const decode = pathModel === undefined ? wire.decodeRequest : decodeCountTokens;
+  const asked: Asked = {
+    body,
+    request: () => (request ??= decode(body, { model, stream: false })),
+  };
   try {
-    const reply = await firstThatAnswers(services.resolve(model), services.config.retry, services.clock, invocation.signal, async (route, number) => {
-      meter.attempt({ provider: route.provider, model: route.model, number });
-      const answer = await ask(context, route, body, request, pathModel !== undefined);
-      if (typeof answer === "object") return json(200, answer);
-      const tokens = answer ?? estimateInputTokens(request());
-      const reply = json(200, answers[wire.id]?.(tokens) ?? { input_tokens: tokens });
-      if (answer === undefined) reply.headers["heddle-estimated"] = "true";
-      return reply;
-    });
+    const { retry } = services.config;
+    const reply = await firstThatAnswers(
+      services.resolve(model),
+      retry,
+      services.clock,
+      signal,
+      async (target, number) => {
+        const provider = await services.registry.get(target.provider);
+        meter.attempt({ provider: target.provider, model: target.model, number });
+        try {
+          return replyOf(context, asked, await ask(context, provider, target, number, asked));
+        } catch (thrown) {
+          throw redactError(toGatewayError(thrown), provider.secrets());
+        }
+      },
+    );
+    meter.first();
     meter.finish(200);
     return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
   } catch (thrown) {
-    const error = toGatewayError(thrown);
+    const error = outwards(toGatewayError(thrown));
     meter.finish(error.status, error);
     throw error;
   }
 };
 
+/** A number that nobody counted is told as such. */
+const replyOf = (context: RouteContext, asked: Asked, answer: JsonObject | number | undefined): Reply => {
+  if (typeof answer === "object") return json(200, answer);
+  const tokens = answer ?? estimateInputTokens(asked.request());
+  const reply = json(200, answers[context.wire.id]?.(tokens) ?? { input_tokens: tokens });
+  if (answer === undefined) reply.headers["heddle-estimated"] = "true";
+  return reply;
+};
+
 /** The provider's own answer (same wire), its number (another wire), or undefined where it can't count. */
 const ask = async (
   context: RouteContext,
-  route: { provider: string; model: string },
-  body: JsonObject,
-  request: () => ChatRequest,
-  inPath: boolean,
+  provider: Provider,
+  { model, maxOutputTokens }: RouteTarget,
+  number: number,
+  { body, request }: Asked,
 ): Promise<JsonObject | number | undefined> => {
-  const provider = await context.services.registry.get(route.provider);
-  const spoken = provider.wires(route.model);
-  const own = spoken.includes(context.wire.id);
-  const id = own ? context.wire.id : spoken.find((each) => counters[each] !== undefined);
+  const { call, wire, services, invocation } = context;
+  const { signal } = invocation;
+  const spoken = provider.wires(model);
+  const same = spoken.includes(wire.id);
+  const id = same ? wire.id : spoken.find((each) => counters[each] !== undefined);
   const counter = id === undefined ? undefined : counters[id];
   if (id === undefined || counter === undefined) return undefined;
   const target: Attempt["target"] = {
     provider: provider.id,
-    maker: provider.makerOf?.(route.model) ?? provider.maker,
-    model: route.model,
-    dialect: provider.dialect(route.model),
+    maker: provider.makerOf?.(model) ?? provider.maker,
+    model,
+    dialect: provider.dialect(model),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
   };
+  // State of other makers stays here, as it does in the call that is counted.
+  const own = same && !mayHoldForeignState(call.body, id, target);
   let sent: JsonObject;
-  if (own) sent = inPath ? body : { ...body, model: route.model };
+  if (own) sent = ownBody(body, id, model);
   else {
-    const adapted = adapt({ ...request(), model: route.model }, id, target);
-    sent = counter.body(wires[id].encodeRequest(adapted.request, target).body, route.model);
+    const inline = await inlineMedia(request(), { wire: id, target, fetch: services.fetchMedia }, signal);
+    sent = counter.body(wires[id].encodeRequest(adapt({ ...inline, model }, id, target).request, target).body, model);
   }
-  const signal = context.invocation.signal;
+  const headers = forwardedHeaders(call.headers, provider, context.trace);
+  let answer: JsonObject | undefined;
   try {
-    const response = await provider.send(
-      {
-        wire: id,
-        operation: "count-tokens",
-        model: route.model,
-        stream: false,
-        headers: forwardedHeaders(context.call.headers, provider),
-        body: JSON.stringify(sent),
-      },
-      signal,
-    );
+    const upstream = { wire: id, operation: "count-tokens", model, stream: false, headers } as const;
+    const response = await provider.send({ ...upstream, body: JSON.stringify(sent) }, signal);
     if (response.status >= 400) {
-      const attempt: Attempt = { provider, target, upstream: wires[id], number: 1, moved: false, signal, headers: {} };
-      throw await upstreamError(response, attempt);
+      const attempt: Attempt = { provider, target, upstream: wires[id], number, moved: false, signal, headers };
+      const error = await upstreamError(response, attempt);
+      if (cannotCount(response.status, error)) return undefined;
+      throw error;
     }
-    const answer = asObject(parseJson(Buffer.from(await readAll(response.body)).toString("utf8")));
-    const tokens = answer === undefined ? undefined : counter.read(answer);
-    if (answer === undefined || tokens === undefined)
-      throw new GatewayError("upstream_error", "The provider's answer to a token count is not its protocol.", { provider: provider.id });
-    return own ? answer : tokens;
+    answer = asObject(parseJson(Buffer.from(await readAll(response.body)).toString("utf8")));
   } catch (thrown) {
-    const error = toGatewayError(thrown);
-    if (cannotCount(error)) return undefined;
-    throw error;
+    if (thrown instanceof GatewayError && thrown.code === "not_implemented") return undefined;
+    throw thrown;
   }
+  const tokens = answer === undefined ? undefined : counter.read(answer);
+  if (answer === undefined || tokens === undefined)
+    throw new GatewayError("upstream_error", "The provider's answer to a token count is not its protocol.", {
+      provider: provider.id,
+    });
+  return own ? answer : tokens;
 };
 
 export const countRoutes: readonly Route[] = [
-  { method: "POST", pattern: /^\/v1\/messages\/count_tokens$/, authenticated: true, handle: (context) => count(context) },
-  { method: "POST", pattern: /^\/v1\/responses\/input_tokens$/, authenticated: true, handle: (context) => count(context) },
   {
     method: "POST",
-    pattern: /^\/v1(?:beta)?\/models\/(.+):countTokens$/,
+    pattern: /^\/v1\/messages\/count_tokens$/,
+    authenticated: true,
+    handle: (context) => count(context),
+  },
+  {
+    method: "POST",
+    pattern: /^\/v1\/responses\/input_tokens$/,
+    authenticated: true,
+    handle: (context) => count(context),
+  },
+  {
+    method: "POST",
+    pattern: /^\/v1(?:beta)?\/(?:models\/)?(.+):countTokens$/,
     authenticated: true,
     handle: (context) => count(context, context.params[0] ?? ""),
   },

@@ -8,7 +8,13 @@ export const healthRoutes: readonly Route[] = [
     pattern: /^\/health$/,
     authenticated: false,
     handle: ({ services }) =>
-      json(200, { status: "ok", service: "heddle", version: services.version, providers: services.registry.ids, store: "none" }),
+      json(200, {
+        status: "ok",
+        service: "heddle",
+        version: services.version,
+        providers: services.registry.ids,
+        store: "none",
+      }),
   },
   { method: "GET", pattern: /^\/health\/live$/, authenticated: false, handle: () => json(200, { status: "ok" }) },
   { method: "GET", pattern: /^\/health\/startup$/, authenticated: false, handle: () => json(200, { status: "ok" }) },
@@ -29,8 +35,9 @@ export const healthRoutes: readonly Route[] = [
     authenticated: true,
     handle: async ({ services, invocation }) => {
       const providers = await services.registry.status(invocation.signal);
-      const ok = providers.some((provider) => provider.ok);
-      return json(200, { status: ok ? "ok" : "degraded", providers });
+      const well = providers.filter((provider) => provider.ok).length;
+      const status = well === providers.length ? "ok" : well > 0 ? "degraded" : "down";
+      return json(200, { status, providers });
     },
   },
   {

@@ -10,23 +10,29 @@ import { modelRoutes } from "./models.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
 
-export const allRoutes: readonly Route[] = [...chatRoutes, ...countRoutes, ...modelRoutes, ...serviceRoutes, ...healthRoutes];
+export { asksForArray } from "./chat.ts";
+
+export const allRoutes: readonly Route[] = [
+  ...chatRoutes,
+  ...countRoutes,
+  ...modelRoutes,
+  ...serviceRoutes,
+  ...healthRoutes,
+];
 
 const byPath: readonly [RegExp, ClientWireId][] = [
   [/^\/v1\/messages(?:\/|$)/, "anthropic-messages"],
   [/^\/v1\/chat\//, "openai-chat"],
   [/^\/v1\/(?:responses|conversations)(?:\/|$)/, "openai-responses"],
   [/^\/v1beta\//, "gemini-generate"],
+  [/^\/v1\/.+:(?:generateContent|streamGenerateContent|countTokens)$/, "gemini-generate"],
   [/^\/v1\/models\/.+:[A-Za-z]+$/, "gemini-generate"],
 ];
 
-/** By the path; where several clients share it (`/v1/models`), by the headers only they send (PROTOCOLS section 1). */
+/** By the path; where it tells nothing (`/v1/models`, or no route at all), by the headers only they send (PROTOCOLS section 1). */
 export const wireOf = (call: Call): ClientWire => {
   for (const [pattern, id] of byPath) if (pattern.test(call.path)) return clientWires[id];
-  if (/^\/v1\/models(?:\/|$)/.test(call.path)) {
-    if ("x-goog-api-key" in call.headers || "x-goog-api-client" in call.headers || /(?:^|&)key=/.test(call.query))
-      return clientWires["gemini-generate"];
-    if ("anthropic-version" in call.headers) return clientWires["anthropic-messages"];
-  }
-  return clientWires["openai-chat"];
+  if ("x-goog-api-key" in call.headers || "x-goog-api-client" in call.headers || /(?:^|&)key=/.test(call.query))
+    return clientWires["gemini-generate"];
+  return clientWires["anthropic-version" in call.headers ? "anthropic-messages" : "openai-chat"];
 };

@@ -1,5 +1,5 @@
 // The model list in the shape of the asking client, and one model of it.
-import { GatewayError } from "../model/error.ts";
+import { GatewayError, invalid } from "../model/error.ts";
 import type { JsonObject } from "../model/json.ts";
 import type { Reply } from "../model/call.ts";
 import type { ModelInfo } from "../providers/provider.ts";
@@ -12,10 +12,12 @@ type Listed = ModelInfo & { provider: string };
 const list = async (context: RouteContext): Promise<Listed[]> => {
   const { registry, config } = context.services;
   const found = await registry.models(context.invocation.signal);
-  const aliases = config.models.map((model): Listed => ({ id: model.name, provider: "heddle", ownedBy: "heddle" }));
   const listed = new Map<string, Listed>();
-  for (const model of [...aliases, ...found.map(({ provider, ...model }) => ({ ...model, provider, id: `${provider}/${model.id}` }))])
-    if (!listed.has(model.id)) listed.set(model.id, model);
+  for (const { name } of config.models) listed.set(name, { id: name, provider: "heddle", ownedBy: "heddle" });
+  for (const model of found) {
+    const id = `${model.provider}/${model.id}`;
+    if (!listed.has(id)) listed.set(id, { ...model, id });
+  }
   return [...listed.values()];
 };
 
@@ -26,25 +28,42 @@ const openAi = (model: Listed): JsonObject => ({
   owned_by: model.ownedBy ?? model.provider,
 });
 
+/** Some hosts' seconds are no date. */
+const dateOf = (seconds: number): string => {
+  const date = new Date(seconds * 1000);
+  return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString();
+};
+
+/** What a provider tells of itself on the same wire stands; only the name is ours. */
+const nativeOf = ({ native }: Listed, wire: ClientWireId): JsonObject => (native?.wire === wire ? native.value : {});
+
 const anthropic = (model: Listed): JsonObject => ({
-  ...(model.native?.wire === "anthropic-messages" ? model.native.value : {}),
+  display_name: model.displayName ?? model.id,
+  created_at: dateOf(model.created ?? 0),
+  max_input_tokens: model.inputTokenLimit ?? null,
+  max_tokens: model.outputTokenLimit ?? null,
+  capabilities: null,
+  ...nativeOf(model, "anthropic-messages"),
   type: "model",
   id: model.id,
-  display_name: model.displayName ?? model.id,
-  created_at: new Date((model.created ?? 0) * 1000).toISOString(),
-  ...(model.inputTokenLimit === undefined ? {} : { max_input_tokens: model.inputTokenLimit }),
-  ...(model.outputTokenLimit === undefined ? {} : { max_tokens: model.outputTokenLimit }),
 });
 
 const gemini = (model: Listed): JsonObject => ({
-  ...(model.native?.wire === "gemini-generate" ? model.native.value : {}),
-  name: `models/${model.id}`,
   version: "001",
   displayName: model.displayName ?? model.id,
   ...(model.inputTokenLimit === undefined ? {} : { inputTokenLimit: model.inputTokenLimit }),
   ...(model.outputTokenLimit === undefined ? {} : { outputTokenLimit: model.outputTokenLimit }),
   supportedGenerationMethods: ["generateContent", "streamGenerateContent", "countTokens"],
+  ...nativeOf(model, "gemini-generate"),
+  name: `models/${model.id}`,
 });
+
+/** Where a page begins or ends. Throws where the list has changed under the caller: to begin again would never end. */
+const placeOf = (models: readonly Listed[], id: string, param: string): number => {
+  const at = models.findIndex((model) => model.id === id);
+  if (at < 0) throw invalid(param, "expected the id of a model in the list");
+  return at;
+};
 
 const page = (models: Listed[], context: RouteContext, wire: ClientWireId): JsonObject => {
   const query = context.query();
@@ -52,10 +71,10 @@ const page = (models: Listed[], context: RouteContext, wire: ClientWireId): Json
     const limit = Math.min(Math.max(Number(query.get("limit") ?? 20) || 20, 1), 1000);
     const after = query.get("after_id");
     const before = query.get("before_id");
-    let from = after === null ? 0 : models.findIndex((model) => model.id === after) + 1;
+    let from = after === null ? 0 : placeOf(models, after, "after_id") + 1;
     let to = Math.min(models.length, from + limit);
     if (before !== null) {
-      to = Math.max(0, models.findIndex((model) => model.id === before));
+      to = placeOf(models, before, "before_id");
       from = Math.max(0, to - limit);
     }
     const data = models.slice(from, to);
@@ -68,7 +87,9 @@ const page = (models: Listed[], context: RouteContext, wire: ClientWireId): Json
   }
   if (wire === "gemini-generate") {
     const size = Math.min(Math.max(Number(query.get("pageSize") ?? 50) || 50, 1), 1000);
-    const from = Math.max(0, Number(query.get("pageToken") ?? 0) || 0);
+    const token = query.get("pageToken") ?? "";
+    if (!/^\d{0,9}$/.test(token)) throw invalid("pageToken", "expected the nextPageToken of the page before");
+    const from = Number(token);
     const next = from + size;
     return {
       models: models.slice(from, next).map(gemini),
@@ -84,10 +105,15 @@ const one = async (context: RouteContext): Promise<Reply> => {
   const found =
     models.find((model) => model.id === id) ?? models.find((model) => model.id.slice(model.id.indexOf("/") + 1) === id);
   if (found === undefined)
-    throw new GatewayError("model_not_found", `The model '${id.slice(0, 200)}' does not exist here.`, { param: "model" });
-  const shape = { "anthropic-messages": anthropic, "gemini-generate": gemini, "openai-chat": openAi, "openai-responses": openAi }[
-    context.wire.id
-  ];
+    throw new GatewayError("model_not_found", `The model '${id.slice(0, 200)}' does not exist here.`, {
+      param: "model",
+    });
+  const shape = {
+    "anthropic-messages": anthropic,
+    "gemini-generate": gemini,
+    "openai-chat": openAi,
+    "openai-responses": openAi,
+  }[context.wire.id];
   return json(200, shape(found));
 };
 
@@ -104,8 +130,13 @@ export const modelRoutes: readonly Route[] = [
     authenticated: true,
     handle: async (context) => {
       context.services.registry.refresh();
-      return json(200, page(await list(context), context, "openai-chat"));
+      return json(200, page(await list(context), context, context.wire.id));
     },
   },
-  { method: "GET", pattern: /^\/v1(?:beta)?\/models\/(.+)$/, authenticated: true, handle: one },
+  {
+    method: "GET",
+    pattern: /^\/v1(?:beta)?\/models\/(?!.*:(?:generateContent|streamGenerateContent|countTokens)$)(.+)$/,
+    authenticated: true,
+    handle: one,
+  },
 ];

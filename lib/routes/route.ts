@@ -1,6 +1,7 @@
 // What a route is: a method, a path pattern, the envelope its errors wear, and a function from a call to a reply.
 import type { Call, Invocation, Reply } from "../model/call.ts";
 import type { ClientWire } from "../wires/wire.ts";
+import type { Trace } from "../telemetry/trace.ts";
 import type { Services } from "../gateway.ts";
 
 export type RouteContext = {
@@ -12,6 +13,7 @@ export type RouteContext = {
   wire: ClientWire;
   /** The name of the caller's key; `open` under open access. */
   keyName: string;
+  trace: Trace;
   services: Services;
 };
 

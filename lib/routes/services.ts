@@ -4,6 +4,9 @@ import type { Reply } from "../model/call.ts";
 import type { AudioForm, Provider, ProviderServices } from "../providers/provider.ts";
 import type { Usage } from "../model/usage.ts";
 import { parseBody } from "../chat/read.ts";
+import { cancelled } from "../http/upstream-error.ts";
+import { outwards } from "../chat.ts";
+import { redactError } from "../providers/redact.ts";
 import type { Meter } from "../chat/call.ts";
 import { firstThatAnswers } from "../routing/retry.ts";
 import { parseMultipart } from "../http/multipart.ts";
@@ -17,9 +20,17 @@ const serve = async (
   model: unknown,
   run: (provider: Provider, model: string, meter: Meter) => Promise<Reply & { usage?: Usage }>,
 ): Promise<Reply> => {
-  const { services, invocation, wire, keyName } = context;
+  const { services, invocation, wire, keyName, trace } = context;
   if (typeof model !== "string" || model === "") throw invalid("model", "expected the name of a model");
-  const meter = services.meter({ wire: wire.id, operation, model, stream: false, keyName, requestId: invocation.requestId });
+  const meter = services.meter({
+    wire: wire.id,
+    operation,
+    model,
+    stream: false,
+    keyName,
+    traceId: trace.traceId,
+    requestId: invocation.requestId,
+  });
   try {
     const reply = await firstThatAnswers(
       services.resolve(model),
@@ -31,19 +42,53 @@ const serve = async (
         meter.attempt({ provider: provider.id, model: target.model, number });
         if (provider.services[service] === undefined)
           throw invalid("model", `the provider '${provider.id}' does not serve ${operation}`);
-        return run(provider, target.model, meter);
+        try {
+          return await run(provider, target.model, meter);
+        } catch (thrown) {
+          throw redactError(toGatewayError(thrown), provider.secrets());
+        }
       },
     );
     meter.first();
     const cost = reply.usage === undefined ? undefined : meter.usage(reply.usage);
     if (cost !== undefined) reply.headers["heddle-cost"] = String(cost);
-    meter.finish(reply.status);
-    return { status: reply.status, headers: { ...reply.headers, ...meter.headers() }, body: reply.body };
+    const { status, body } = reply;
+    const headers = { ...reply.headers, ...meter.headers() };
+    if (typeof body !== "string" && !(body instanceof Uint8Array))
+      return { status, headers, body: watched(body, (error) => meter.finish(status, error)) };
+    meter.finish(status);
+    return { status, headers, body };
   } catch (thrown) {
-    const error = toGatewayError(thrown);
+    const error = outwards(toGatewayError(thrown));
     meter.finish(error.status, error);
     throw error;
   }
+};
+
+/** The same bytes; `over` is called when they have ended, broken off, or lost their reader: its first call counts. */
+const watched = (
+  body: AsyncIterable<Uint8Array | string>,
+  over: (error?: GatewayError) => void,
+): AsyncIterable<Uint8Array | string> => {
+  const source = body[Symbol.asyncIterator]();
+  const iterator: AsyncIterator<Uint8Array | string> = {
+    next: async () => {
+      try {
+        const result = await source.next();
+        if (result.done === true) over();
+        return result;
+      } catch (thrown) {
+        over(toGatewayError(thrown));
+        throw thrown;
+      }
+    },
+    return: async () => {
+      over(cancelled());
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 };
 
 const missing = (): GatewayError => new GatewayError("not_implemented", "The provider does not serve this.");
@@ -52,13 +97,19 @@ const bodyService =
   (operation: string, service: "embeddings" | "images") =>
   (context: RouteContext): Promise<Reply> => {
     const body = parseBody(context.call.body);
-    return serve(context, operation, service, body["model"] ?? (service === "images" ? "gpt-image-1" : undefined), async (provider, model) => {
-      const call = provider.services[service];
-      if (call === undefined) throw missing();
-      const answer = await call({ ...body, model }, context.invocation.signal);
-      const reply = json(200, answer.body);
-      return answer.usage === undefined ? reply : { ...reply, usage: answer.usage };
-    });
+    return serve(
+      context,
+      operation,
+      service,
+      body["model"] ?? (service === "images" ? "gpt-image-1" : undefined),
+      async (provider, model) => {
+        const call = provider.services[service];
+        if (call === undefined) throw missing();
+        const answer = await call({ ...body, model }, context.invocation.signal);
+        const reply = json(200, answer.body);
+        return answer.usage === undefined ? reply : { ...reply, usage: answer.usage };
+      },
+    );
   };
 
 const speech = (context: RouteContext): Promise<Reply> => {
@@ -89,9 +140,24 @@ const transcribe =
   };
 
 export const serviceRoutes: readonly Route[] = [
-  { method: "POST", pattern: /^\/v1\/embeddings$/, authenticated: true, handle: bodyService("embeddings", "embeddings") },
-  { method: "POST", pattern: /^\/v1\/images\/generations$/, authenticated: true, handle: bodyService("images", "images") },
+  {
+    method: "POST",
+    pattern: /^\/v1\/embeddings$/,
+    authenticated: true,
+    handle: bodyService("embeddings", "embeddings"),
+  },
+  {
+    method: "POST",
+    pattern: /^\/v1\/images\/generations$/,
+    authenticated: true,
+    handle: bodyService("images", "images"),
+  },
   { method: "POST", pattern: /^\/v1\/audio\/speech$/, authenticated: true, handle: speech },
-  { method: "POST", pattern: /^\/v1\/audio\/transcriptions$/, authenticated: true, handle: transcribe("transcriptions") },
+  {
+    method: "POST",
+    pattern: /^\/v1\/audio\/transcriptions$/,
+    authenticated: true,
+    handle: transcribe("transcriptions"),
+  },
   { method: "POST", pattern: /^\/v1\/audio\/translations$/, authenticated: true, handle: transcribe("translations") },
 ];

@@ -26,11 +26,12 @@ export const createResolver = (table: RoutingTable): ((model: string) => readonl
   const expand = (model: string, depth: number): RouteTarget[] => {
     const alias = table.aliases.get(model);
     if (alias !== undefined && depth < 16)
-      return alias.targets.flatMap((name) =>
-        expand(name, depth + 1).map((target) =>
-          alias.maxOutputTokens === undefined ? target : { maxOutputTokens: alias.maxOutputTokens, ...target },
-        ),
-      );
+      return alias.targets.flatMap((name) => {
+        const targets = expand(name, depth + 1);
+        for (const target of targets)
+          if (alias.maxOutputTokens !== undefined) target.maxOutputTokens ??= alias.maxOutputTokens;
+        return targets;
+      });
     const slash = model.indexOf("/");
     if (slash > 0 && table.providers.has(model.slice(0, slash)) && slash + 1 < model.length)
       return [{ provider: model.slice(0, slash), model: model.slice(slash + 1) }];

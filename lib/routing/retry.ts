@@ -10,7 +10,11 @@ export type RetryPolicy = {
   totalMs: number;
 };
 
-export type Clock = { now: () => number; sleep: (ms: number, signal: AbortSignal) => Promise<void>; random: () => number };
+export type Clock = {
+  now: () => number;
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  random: () => number;
+};
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -27,9 +31,12 @@ export const systemClock: Clock = {
     }),
 };
 
-/** Errors that another target may not have: a model one host lacks, a key one host refuses, besides all that may pass with time. */
+/** Errors that another target may not have: a model it lacks, a key it refuses, a field it can't express, besides all that may pass with time. */
 const othersMayServe = (error: GatewayError): boolean =>
-  error.retryable || error.code === "model_not_found" || error.code === "upstream_authentication";
+  error.retryable ||
+  error.code === "model_not_found" ||
+  error.code === "upstream_authentication" ||
+  error.code === "unsupported_field";
 
 /** Whether the same target is worth asking again. */
 const sameMayServe = (error: GatewayError): boolean => error.retryable && error.code !== "upstream_authentication";
@@ -55,7 +62,8 @@ export const firstThatAnswers = async <Target, Answer>(
         return await attempt(target, number);
       } catch (thrown) {
         const error = toGatewayError(thrown);
-        last = error;
+        // What a target can't express says less than what befell the one that can.
+        if (last === undefined || error.code !== "unsupported_field") last = error;
         if (signal.aborted || !othersMayServe(error)) throw error;
         if (!sameMayServe(error) || tried + 1 >= policy.attempts) break;
         const asked = error.details.retryAfterMs;

@@ -29,5 +29,5 @@ export type CallRecord = {
   keyName: string;
   /** Request fields the target could not express (F18). */
   dropped?: readonly string[];
-  traceId?: string;
+  traceId: string;
 };

@@ -85,21 +85,30 @@ const single =
   (series: Series): Line[] =>
     of(series) === 0 ? [] : [{ labels: series.labels, value: of(series) }];
 
+/** What calls are counted under is made into labels here, not once a call. */
 const labelled =
-  (of: (series: Series) => Map<string, number>) =>
+  (of: (series: Series) => Map<string, number>, labelsOf: (key: string) => string) =>
   (series: Series): Line[] =>
-    [...of(series)].map(([labels, value]) => ({ labels: `${series.labels},${labels}`, value }));
+    [...of(series)].map(([key, value]) => ({ labels: `${series.labels},${labelsOf(key)}`, value }));
+
+const requestLabels = (key: string): string => {
+  const space = key.lastIndexOf(" ");
+  return `operation="${escape(key.slice(0, space))}",status="${key.slice(space + 1)}"`;
+};
 
 const counters: readonly Counter[] = [
   {
     name: "heddle_requests_total",
     help: "Calls by provider, model, wire, operation and class of status.",
-    lines: labelled((series) => series.requests),
+    lines: labelled((series) => series.requests, requestLabels),
   },
   {
     name: "heddle_errors_total",
     help: "Calls that failed, by error code; those whose caller left are not among them.",
-    lines: labelled((series) => series.errors),
+    lines: labelled(
+      (series) => series.errors,
+      (code) => `code="${escape(code)}"`,
+    ),
   },
   {
     name: "heddle_tokens_total",
@@ -181,12 +190,9 @@ export const createMetrics = (options: MetricsOptions = {}): Metrics => {
   return {
     record: (record) => {
       const series = seriesOf(record);
-      increment(
-        series.requests,
-        `operation="${escape(record.operation)}",status="${Math.floor(record.status / 100)}xx"`,
-      );
+      increment(series.requests, `${record.operation} ${Math.floor(record.status / 100)}xx`);
       if (record.disconnected) series.disconnects += 1;
-      else if (record.errorCode !== undefined) increment(series.errors, `code="${escape(record.errorCode)}"`);
+      else if (record.errorCode !== undefined) increment(series.errors, record.errorCode);
       series.attempts += record.attempts;
       observe(series.duration, record.totalMs);
       if (record.ttftMs !== undefined) observe(series.first, record.ttftMs);

@@ -19,7 +19,7 @@ const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 const isZero = (digits: string): boolean => /^0+$/.test(digits);
 
 /** Undefined where the header is none, or breaks the rules: the trace is then begun anew. Later versions are read as far as they are known. */
-export const parseTraceparent = (header: string | undefined): Parent | undefined => {
+const parseTraceparent = (header: string | undefined): Parent | undefined => {
   const [, version, traceId, parentId, flags, more] = form.exec(header?.trim() ?? "") ?? [];
   if (version === undefined || traceId === undefined || parentId === undefined || flags === undefined) return undefined;
   if (version === "ff" || (version === "00" && more !== undefined) || isZero(traceId) || isZero(parentId))
@@ -27,20 +27,25 @@ export const parseTraceparent = (header: string | undefined): Parent | undefined
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 };
 
-const randomDigits = (bytes: number): string =>
-  process.getBuiltinModule("node:crypto").randomBytes(bytes).toString("hex");
+const pool = Buffer.alloc(24 * 256);
+let next = pool.length;
 
-/** A fresh id is never all zeros: that means none. */
-const newId = (bytes: number): string => {
-  const id = randomDigits(bytes);
-  return isZero(id) ? newId(bytes) : id;
+/** 48 hex digits, from random bytes made in bulk. All zeros, which would mean none, will not happen. */
+const newIds = (): string => {
+  if (next === pool.length) {
+    crypto.getRandomValues(pool);
+    next = 0;
+  }
+  next += 24;
+  return pool.toString("hex", next - 24, next);
 };
 
 /** The trace of one call, from its headers (lower-case names). A trace that begins here is not sampled unless `sampled` says so. */
 export const traceOf = (headers: Headers, sampled = false): Trace => {
   const parent = parseTraceparent(headers["traceparent"]);
-  const traceId = parent?.traceId ?? newId(16);
-  const spanId = newId(8);
+  const ids = newIds();
+  const traceId = parent?.traceId ?? ids.slice(0, 32);
+  const spanId = ids.slice(32);
   const isSampled = parent?.sampled ?? sampled;
   const trace: Trace = {
     traceId,

@@ -3,6 +3,7 @@ import type { GatewayError } from "../model/error.ts";
 import type { ChatResponse, StreamEvent } from "../model/event.ts";
 import type { Json, JsonObject } from "../model/json.ts";
 import type { ChatRequest } from "../model/request.ts";
+import type { Usage } from "../model/usage.ts";
 import type { Headers } from "../model/call.ts";
 import type { ClientWireId, WireId } from "../model/wire-id.ts";
 
@@ -102,6 +103,10 @@ export type Wire = {
   /** A provider's whole answer. Throws `upstream_error` where it is not this wire's. */
   decodeResponse: (body: Json, target: Target) => ChatResponse;
   encodeResponse: (response: ChatResponse, context: ReplyContext) => JsonObject;
+  /** Where a whole answer tells its usage: a top-level member, which pass-through reads alone. */
+  usageMember: string;
+  /** That member's value; undefined where it says nothing. */
+  decodeUsage: (value: Json, target: Target) => Usage | undefined;
 
   decodeEvents: (target: Target) => EventDecoder;
   encodeEvents: (context: ReplyContext) => EventEncoder;

@@ -22,7 +22,9 @@ const send = (path: string, body: string | Uint8Array, headers: Record<string, s
 /** A value somewhere inside `body` replaced by another. */
 const mutate = (body: unknown, path: readonly number[], value: unknown): unknown => {
   if (typeof body !== "object" || body === null || path.length === 0) return value;
-  const copy: Record<string, unknown> | unknown[] = Array.isArray(body) ? [...(body as unknown[])] : { ...(body as Record<string, unknown>) };
+  const copy: Record<string, unknown> | unknown[] = Array.isArray(body)
+    ? [...(body as unknown[])]
+    : { ...(body as Record<string, unknown>) };
   const keys = Object.keys(copy);
   if (keys.length === 0) return value;
   const at = keys[(path[0] ?? 0) % keys.length] ?? "";
@@ -55,13 +57,19 @@ describe.each(clientWireIds)("%s", (id) => {
 
   test("bytes that are no JSON object are refused", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.string().map((text) => new TextEncoder().encode(text))), async (bytes) => {
-        const response = await send(wire.path("echo/echo", false), bytes, wire.headers);
-        const text = await response.text();
-        if (response.status === 200) return;
-        expect(response.status).toBeLessThan(500);
-        wire.envelope(JSON.parse(text));
-      }),
+      fc.asyncProperty(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 60 }),
+          fc.string().map((text) => new TextEncoder().encode(text)),
+        ),
+        async (bytes) => {
+          const response = await send(wire.path("echo/echo", false), bytes, wire.headers);
+          const text = await response.text();
+          if (response.status === 200) return;
+          expect(response.status).toBeLessThan(500);
+          wire.envelope(JSON.parse(text));
+        },
+      ),
       { numRuns: 80 },
     );
   });
@@ -73,7 +81,10 @@ describe.each(clientWireIds)("%s", (id) => {
     ["a cut object", '{"model":"echo/echo",'],
     ["a number for the model", '{"model":3}'],
     ["an unknown model", JSON.stringify({ ...wire.body("no-such-model", false), model: "no-such-model" })],
-    ["a deep nest", `{"model":"echo/echo","messages":${"[".repeat(5_000)}${"]".repeat(5_000)},"contents":${"[".repeat(5_000)}${"]".repeat(5_000)},"input":${"[".repeat(5_000)}${"]".repeat(5_000)}}`],
+    [
+      "a deep nest",
+      `{"model":"echo/echo","messages":${"[".repeat(5_000)}${"]".repeat(5_000)},"contents":${"[".repeat(5_000)}${"]".repeat(5_000)},"input":${"[".repeat(5_000)}${"]".repeat(5_000)}}`,
+    ],
   ])("%s", async (name, body) => {
     const model = name === "an unknown model" ? "no-such-model" : "echo/echo";
     const response = await send(wire.path(model, false), body, wire.headers);
@@ -85,7 +96,10 @@ describe.each(clientWireIds)("%s", (id) => {
   });
 
   test("a compressed body is refused, not misread", async () => {
-    const response = await send(wire.path("echo/echo", false), JSON.stringify(wire.body("echo/echo", false)), { ...wire.headers, "content-encoding": "gzip" });
+    const response = await send(wire.path("echo/echo", false), JSON.stringify(wire.body("echo/echo", false)), {
+      ...wire.headers,
+      "content-encoding": "gzip",
+    });
     expect(response.status).toBe(415);
     wire.envelope(await response.json());
   });

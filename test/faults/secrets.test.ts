@@ -1,7 +1,14 @@
 // Canaries in every credential and prompt, and none of them in any output (F41).
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { clientWireIds } from "../../lib/model/wire-id.ts";
-import { type Answer, jsonAnswer, startGateway, startUpstream, type TestGateway, type TestUpstream } from "../support/gateway.ts";
+import {
+  type Answer,
+  jsonAnswer,
+  startGateway,
+  startUpstream,
+  type TestGateway,
+  type TestUpstream,
+} from "../support/gateway.ts";
 import { providerOf, rawWires } from "../support/wires.ts";
 
 const providerKeys = ["anthropic", "openai", "compat", "gemini"].map((name) => `canary-provider-${name}-4f9a1c`);
@@ -40,8 +47,10 @@ afterAll(async () => {
 const quotesKey =
   (wire: keyof typeof rawWires): Answer =>
   (request, response) => {
-    const key = [request.headers["x-api-key"], request.headers["x-goog-api-key"], request.headers.authorization].filter(Boolean).join(" ");
-    jsonAnswer(401, rawWires[wire].error(401, `Incorrect API key provided: ${key}.`))(request, response);
+    const key = [request.headers["x-api-key"], request.headers["x-goog-api-key"], request.headers.authorization]
+      .filter(Boolean)
+      .join(" ");
+    void jsonAnswer(401, rawWires[wire].error(401, `Incorrect API key provided: ${key}.`))(request, response);
   };
 
 test("no key and no prompt in logs, errors, metrics or headers", async () => {
@@ -71,8 +80,14 @@ test("no key and no prompt in logs, errors, metrics or headers", async () => {
   for (const path of ["/nowhere", `/nowhere?key=${clientKey}`, "/v1/models/none"])
     outputs.push(await (await fetch(gateway.url + path, { headers: { authorization: `Bearer ${clientKey}` } })).text());
   outputs.push(await (await fetch(`${gateway.url}/v1/models?key=wrong-${clientKey}`)).text());
-  outputs.push(await (await fetch(`${gateway.url}/metrics`, { headers: { authorization: `Bearer ${clientKey}` } })).text());
-  outputs.push(await (await fetch(`${gateway.url}/health/providers`, { headers: { authorization: `Bearer ${clientKey}` } })).text());
+  outputs.push(
+    await (await fetch(`${gateway.url}/metrics`, { headers: { authorization: `Bearer ${clientKey}` } })).text(),
+  );
+  outputs.push(
+    await (
+      await fetch(`${gateway.url}/health/providers`, { headers: { authorization: `Bearer ${clientKey}` } })
+    ).text(),
+  );
   outputs.push(...gateway.rawLogs);
 
   expect(gateway.rawLogs.length).toBeGreaterThanOrEqual(48);

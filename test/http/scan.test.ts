@@ -18,7 +18,8 @@ describe("scanObject", () => {
         expect(scan).toBeDefined();
         if (scan === undefined) return;
         for (const key of Object.keys(object))
-          if (/^[\x20-\x7e]*$/.test(key)) expect(JSON.parse(memberText(scan, key) ?? "")).toEqual(JSON.parse(JSON.stringify(object[key])));
+          if (/^[\x20-\x7e]*$/.test(key))
+            expect(JSON.parse(memberText(scan, key) ?? "")).toEqual(JSON.parse(JSON.stringify(object[key])));
         expect(scan.members.size).toBe(Object.keys(object).length);
       }),
     );
@@ -41,7 +42,9 @@ describe("scanObject", () => {
     const model = scan?.members.get("model");
     expect(model).toBeDefined();
     if (model === undefined) return;
-    const changed = Buffer.from(splice(body, [{ start: model.start, end: model.end, text: '"nový"' }])).toString("utf8");
+    const changed = Buffer.from(splice(body, [{ start: model.start, end: model.end, text: '"nový"' }])).toString(
+      "utf8",
+    );
     expect(JSON.parse(changed)).toEqual({ text: 'žluťoučký 🐎 " {[', model: "nový", rest: [{ model: "inner" }] });
   });
 });

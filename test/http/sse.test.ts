@@ -5,7 +5,10 @@ import { fragments } from "../recorded.ts";
 
 const read = (text: string, size = 1_000_000): SseEvent[] => {
   const splitter = createSseSplitter();
-  return [...fragments(new TextEncoder().encode(text), size).flatMap((piece) => splitter.push(piece)), ...splitter.end()];
+  return [
+    ...fragments(new TextEncoder().encode(text), size).flatMap((piece) => splitter.push(piece)),
+    ...splitter.end(),
+  ];
 };
 
 describe("server-sent events", () => {
@@ -21,7 +24,13 @@ describe("server-sent events", () => {
   test("any fragmentation gives the same events, UTF-8 and CRLF split anywhere (F8)", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.constantFrom("data: ", "data:", "event: ", ": ", "id: ", ""), fc.string({ unit: "grapheme" }), fc.constantFrom("\n", "\r\n", "\n\n", "\r\n\r\n"))),
+        fc.array(
+          fc.tuple(
+            fc.constantFrom("data: ", "data:", "event: ", ": ", "id: ", ""),
+            fc.string({ unit: "grapheme" }),
+            fc.constantFrom("\n", "\r\n", "\n\n", "\r\n\r\n"),
+          ),
+        ),
         fc.integer({ min: 1, max: 9 }),
         (lines, size) => {
           const text = lines.map(([field, value, end]) => field + value.replaceAll(/[\r\n]/g, "") + end).join("");

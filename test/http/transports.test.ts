@@ -27,7 +27,7 @@ describe.each([
   test("sends method, path, headers and body; gives status, headers and bytes", async () => {
     upstream.answer((request, response) => {
       response.writeHead(207, { "x-two": "2", "set-cookie": ["a=1", "b=2"] });
-      response.end(`${request.method} ${request.url} ${request.headers["x-one"]} ${request.body}`);
+      response.end(`${request.method} ${request.url} ${String(request.headers["x-one"])} ${request.body}`);
     });
     const answer = await send();
     expect([answer.status, answer.headers["x-two"], answer.headers["set-cookie"]]).toEqual([207, "2", "a=1, b=2"]);

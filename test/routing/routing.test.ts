@@ -62,7 +62,9 @@ describe("tries", () => {
   test("the same target is asked again with growing pauses, then the next (F25, F34)", async () => {
     const clock = clockOf();
     const down = new GatewayError("overloaded", "down");
-    expect(await firstThatAnswers(["a", "b"], policy, clock, never, failing([down, down, down, down, undefined]))).toBe("b:5");
+    expect(await firstThatAnswers(["a", "b"], policy, clock, never, failing([down, down, down, down, undefined]))).toBe(
+      "b:5",
+    );
     expect(clock.slept).toEqual([100, 200, 100]);
   });
   test("retry-after is obeyed, and a long one goes to the next target at once", async () => {
@@ -73,17 +75,34 @@ describe("tries", () => {
     expect(clock.slept).toEqual([700]);
   });
   test("what no target can mend is thrown at once; a missing model is not", async () => {
-    await expect(firstThatAnswers(["a", "b"], policy, clockOf(), never, failing([new GatewayError("invalid_request", "no")]))).rejects.toMatchObject({
+    await expect(
+      firstThatAnswers(["a", "b"], policy, clockOf(), never, failing([new GatewayError("invalid_request", "no")])),
+    ).rejects.toMatchObject({
       code: "invalid_request",
     });
     const missing = new GatewayError("model_not_found", "no");
     expect(await firstThatAnswers(["a", "b"], policy, clockOf(), never, failing([missing, undefined]))).toBe("b:2");
   });
+  test("a field that one target can't express goes to the next, and never hides why another failed (F18)", async () => {
+    const clock = clockOf();
+    const unable = new GatewayError("unsupported_field", "no such field");
+    expect(await firstThatAnswers(["a", "b"], policy, clock, never, failing([unable, undefined]))).toBe("b:2");
+    const down = new GatewayError("upstream_authentication", "key");
+    await expect(firstThatAnswers(["a", "b"], policy, clock, never, failing([down, unable]))).rejects.toBe(down);
+    await expect(firstThatAnswers(["a", "b"], policy, clock, never, failing([unable, down]))).rejects.toBe(down);
+    expect(clock.slept).toEqual([]);
+  });
   test("no try begins after the total", async () => {
     const clock = clockOf();
     const down = new GatewayError("overloaded", "down", { retryAfterMs: 900 });
     await expect(
-      firstThatAnswers(["a", "b"], { ...policy, attempts: 100, totalMs: 2_000 }, clock, never, failing(Array(100).fill(down) as GatewayError[])),
+      firstThatAnswers(
+        ["a", "b"],
+        { ...policy, attempts: 100, totalMs: 2_000 },
+        clock,
+        never,
+        failing(Array.from({ length: 100 }, () => down)),
+      ),
     ).rejects.toMatchObject({ code: "overloaded" });
     expect(clock.slept.length).toBeLessThan(6);
   });

@@ -5,10 +5,19 @@ import { startServer } from "../../functions/local/server.ts";
 import { loadConfig } from "../../lib/config.ts";
 import type { HeddleConfig } from "../../lib/config-types.ts";
 
-export type TestGateway = { url: string; /** Log lines, parsed. */ logs: Record<string, unknown>[]; rawLogs: string[]; stop: () => Promise<void> };
+export type TestGateway = {
+  url: string;
+  /** Log lines, parsed. */ logs: Record<string, unknown>[];
+  rawLogs: string[];
+  stop: () => Promise<void>;
+};
 
 /** `yaml` is the text of a heddle.yaml; `env` all the environment there is. */
-export const startGateway = async (yaml = "", env: Record<string, string> = {}, change: (config: HeddleConfig) => void = () => undefined): Promise<TestGateway> => {
+export const startGateway = async (
+  yaml = "",
+  env: Record<string, string> = {},
+  change: (config: HeddleConfig) => void = () => undefined,
+): Promise<TestGateway> => {
   const config = await loadConfig({
     env: { HEDDLE_PORT: "0", HEDDLE_CONFIG: "heddle.yaml", ...env },
     readFile: (path) => (path.endsWith("heddle.yaml") ? yaml || "{}" : undefined),
@@ -27,11 +36,19 @@ export const startGateway = async (yaml = "", env: Record<string, string> = {}, 
   return { url, logs, rawLogs, stop };
 };
 
-export type Seen = { method: string; url: string; headers: IncomingMessage["headers"]; body: string; /** True once the caller's connection closed before the answer was whole. */ aborted: boolean };
+type Seen = {
+  method: string;
+  url: string;
+  headers: IncomingMessage["headers"];
+  body: string;
+  /** True once the caller's connection closed before the answer was whole. */ aborted: boolean;
+};
 export type TestUpstream = { url: string; requests: Seen[]; answer: (next: Answer) => void; stop: () => Promise<void> };
 export type Answer = (request: Seen, response: ServerResponse) => void | Promise<void>;
 
-export const startUpstream = async (first: Answer = (_request, response) => void response.end("{}")): Promise<TestUpstream> => {
+export const startUpstream = async (
+  first: Answer = (_request, response) => void response.end("{}"),
+): Promise<TestUpstream> => {
   let current = first;
   const requests: Seen[] = [];
   const server: Server = createServer((request, response) => {
@@ -74,9 +91,9 @@ export const jsonAnswer =
     response.end(typeof body === "string" ? body : JSON.stringify(body));
   };
 
-/** Waits until `condition` holds; fails after two seconds. */
+/** Waits until `condition` holds; fails after ten seconds. */
 export const until = async (condition: () => boolean, what: string): Promise<void> => {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1000; tries += 1) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -17,7 +17,8 @@ export type Summary = {
 
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text === "" ? "{}" : text);
+    // No arguments are an empty object, however a model writes that down (F2).
+    return (JSON.parse(text === "" ? "{}" : text) as unknown) ?? {};
   } catch {
     return `not JSON: ${text}`;
   }
@@ -36,7 +37,9 @@ export const neutralSummary = (response: ChatResponse): Summary => ({
   text: response.parts.map((part) => (part.type === "text" ? part.text : "")).join(""),
   refusal: response.parts.some((part) => part.type === "refusal"),
   calls: response.parts.flatMap((part) =>
-    part.type === "tool-call" && part.custom !== true ? [{ name: part.name, arguments: parse(part.arguments) }] : [],
+    part.type !== "tool-call"
+      ? []
+      : [{ name: part.name, arguments: part.custom === true ? { input: part.arguments } : parse(part.arguments) }],
   ),
   stop: neutralStops[response.reason] ?? "end",
   input: response.usage?.input ?? 0,
@@ -48,15 +51,22 @@ const fetchOf =
   (): Promise<Response> =>
     Promise.resolve(new Response(body, { status, headers: { "content-type": contentType } }));
 
-const chatStops: Record<string, string> = { length: "length", tool_calls: "tool", function_call: "tool", content_filter: "filter" };
+const chatStops: Record<string, string> = {
+  length: "length",
+  tool_calls: "tool",
+  function_call: "tool",
+  content_filter: "filter",
+};
 
-export const chatSummary = (completion: OpenAI.Chat.Completions.ChatCompletion): Summary => {
+const chatSummary = (completion: OpenAI.Chat.Completions.ChatCompletion): Summary => {
   const choice = completion.choices[0];
   return {
     text: choice?.message.content ?? "",
     refusal: typeof choice?.message.refusal === "string",
     calls: (choice?.message.tool_calls ?? []).flatMap((call) =>
-      call.type === "function" ? [{ name: call.function.name, arguments: parse(call.function.arguments) }] : [],
+      call.type === "function"
+        ? [{ name: call.function.name, arguments: parse(call.function.arguments) }]
+        : [{ name: call.custom.name, arguments: { input: call.custom.input } }],
     ),
     stop: chatStops[choice?.finish_reason ?? "stop"] ?? "end",
     input: completion.usage?.prompt_tokens ?? 0,
@@ -64,11 +74,14 @@ export const chatSummary = (completion: OpenAI.Chat.Completions.ChatCompletion):
   };
 };
 
-export const responsesSummary = (response: OpenAI.Responses.Response): Summary => {
+const responsesSummary = (response: OpenAI.Responses.Response): Summary => {
   const calls = response.output.flatMap((item) =>
-    item.type === "function_call" ? [{ name: item.name, arguments: parse(item.arguments) }] : [],
+    item.type === "function_call"
+      ? [{ name: item.name, arguments: parse(item.arguments) }]
+      : item.type === "custom_tool_call"
+        ? [{ name: item.name, arguments: { input: item.input } }]
+        : [],
   );
-  const custom = response.output.some((item) => item.type === "custom_tool_call");
   const parts = response.output.flatMap((item) => (item.type === "message" ? item.content : []));
   return {
     text: parts.map((part) => (part.type === "output_text" ? part.text : "")).join(""),
@@ -81,7 +94,7 @@ export const responsesSummary = (response: OpenAI.Responses.Response): Summary =
           : "length"
         : response.status === "failed"
           ? "malformed"
-          : calls.length > 0 || custom
+          : calls.length > 0
             ? "tool"
             : "end",
     input: response.usage?.input_tokens ?? 0,
@@ -89,15 +102,20 @@ export const responsesSummary = (response: OpenAI.Responses.Response): Summary =
   };
 };
 
-export const messagesSummary = (message: Anthropic.Message): Summary => ({
+const messagesSummary = (message: Anthropic.Message): Summary => ({
   text: message.content.map((block) => (block.type === "text" ? block.text : "")).join(""),
   refusal: false,
-  calls: message.content.flatMap((block) => (block.type === "tool_use" ? [{ name: block.name, arguments: block.input }] : [])),
+  calls: message.content.flatMap((block) =>
+    block.type === "tool_use" ? [{ name: block.name, arguments: block.input }] : [],
+  ),
   stop:
     { max_tokens: "length", model_context_window_exceeded: "length", tool_use: "tool", refusal: "filter" }[
       message.stop_reason as string
     ] ?? "end",
-  input: message.usage.input_tokens + (message.usage.cache_read_input_tokens ?? 0) + (message.usage.cache_creation_input_tokens ?? 0),
+  input:
+    message.usage.input_tokens +
+    (message.usage.cache_read_input_tokens ?? 0) +
+    (message.usage.cache_creation_input_tokens ?? 0),
   output: message.usage.output_tokens,
 });
 
@@ -109,18 +127,22 @@ const geminiStops: Record<string, string> = {
   PROHIBITED_CONTENT: "filter",
   SPII: "filter",
   IMAGE_SAFETY: "filter",
+  MODEL_ARMOR: "filter",
   MALFORMED_FUNCTION_CALL: "malformed",
   UNEXPECTED_TOOL_CALL: "malformed",
 };
 
-export const geminiSummary = (chunks: readonly GenerateContentResponse[]): Summary => {
+const geminiSummary = (chunks: readonly GenerateContentResponse[]): Summary => {
   const parts = chunks.flatMap((chunk) => chunk.candidates?.[0]?.content?.parts ?? []);
+  // A server that Gemini calls answers in place: such calls are not the client's.
+  const answered = new Set(parts.map((part) => part.functionResponse?.name));
   const calls = parts.flatMap((part) =>
-    part.functionCall === undefined ? [] : [{ name: part.functionCall.name ?? "", arguments: part.functionCall.args ?? {} }],
+    part.functionCall === undefined || answered.has(part.functionCall.name)
+      ? []
+      : [{ name: part.functionCall.name ?? "", arguments: part.functionCall.args ?? {} }],
   );
-  const finish = chunks.findLast((chunk) => chunk.candidates?.[0]?.finishReason !== undefined)?.candidates?.[0]?.finishReason as
-    | string
-    | undefined;
+  const finish = chunks.findLast((chunk) => chunk.candidates?.[0]?.finishReason !== undefined)?.candidates?.[0]
+    ?.finishReason as string | undefined;
   const usage = chunks.findLast((chunk) => chunk.usageMetadata !== undefined)?.usageMetadata;
   const blocked = chunks.some((chunk) => chunk.promptFeedback?.blockReason !== undefined);
   return {
@@ -138,23 +160,41 @@ const key = "fake-key";
 /** What the wire's official SDK reads from a whole answer or a stream (by its stream helper). Rejects where the SDK throws. */
 export const readWithSdk: Record<ClientWireId, (body: string, stream: boolean) => Promise<Summary>> = {
   "openai-chat": async (body, stream) => {
-    const client = new OpenAI({ apiKey: key, maxRetries: 0, fetch: fetchOf(body, stream ? "text/event-stream" : "application/json") });
+    const client = new OpenAI({
+      apiKey: key,
+      maxRetries: 0,
+      fetch: fetchOf(body, stream ? "text/event-stream" : "application/json"),
+    });
     const call = { model: "m", messages: [{ role: "user" as const, content: "hi" }] };
     return chatSummary(
       stream
-        ? await client.chat.completions.stream({ ...call, stream_options: { include_usage: true } }).finalChatCompletion()
+        ? await client.chat.completions
+            .stream({ ...call, stream_options: { include_usage: true } })
+            .finalChatCompletion()
         : await client.chat.completions.create(call),
     );
   },
   "openai-responses": async (body, stream) => {
-    const client = new OpenAI({ apiKey: key, maxRetries: 0, fetch: fetchOf(body, stream ? "text/event-stream" : "application/json") });
+    const client = new OpenAI({
+      apiKey: key,
+      maxRetries: 0,
+      fetch: fetchOf(body, stream ? "text/event-stream" : "application/json"),
+    });
     const call = { model: "m", input: "hi" };
-    return responsesSummary(stream ? await client.responses.stream(call).finalResponse() : await client.responses.create(call));
+    return responsesSummary(
+      stream ? await client.responses.stream(call).finalResponse() : await client.responses.create(call),
+    );
   },
   "anthropic-messages": async (body, stream) => {
-    const client = new Anthropic({ apiKey: key, maxRetries: 0, fetch: fetchOf(body, stream ? "text/event-stream" : "application/json") });
+    const client = new Anthropic({
+      apiKey: key,
+      maxRetries: 0,
+      fetch: fetchOf(body, stream ? "text/event-stream" : "application/json"),
+    });
     const call = { model: "m", max_tokens: 100, messages: [{ role: "user" as const, content: "hi" }] };
-    return messagesSummary(stream ? await client.messages.stream(call).finalMessage() : await client.messages.create(call));
+    return messagesSummary(
+      stream ? await client.messages.stream(call).finalMessage() : await client.messages.create(call),
+    );
   },
   "gemini-generate": async (body, stream) => {
     const real = globalThis.fetch;
@@ -163,7 +203,8 @@ export const readWithSdk: Record<ClientWireId, (body: string, stream: boolean) =
       const client = new GoogleGenAI({ apiKey: key });
       if (!stream) return geminiSummary([await client.models.generateContent({ model: "m", contents: "hi" })]);
       const chunks: GenerateContentResponse[] = [];
-      for await (const chunk of await client.models.generateContentStream({ model: "m", contents: "hi" })) chunks.push(chunk);
+      for await (const chunk of await client.models.generateContentStream({ model: "m", contents: "hi" }))
+        chunks.push(chunk);
       return geminiSummary(chunks);
     } finally {
       globalThis.fetch = real;

@@ -15,7 +15,7 @@ const countedBody = (call: UpstreamCall): string => {
   return JSON.stringify({ ...value, max_tokens: value["max_tokens"] ?? budget + 1 });
 };
 
-export const countBody = (call: UpstreamCall): string => {
+const countBody = (call: UpstreamCall): string => {
   if (call.wire === "anthropic-messages")
     return JSON.stringify({
       input: { invokeModel: { body: Buffer.from(countedBody(call), "utf8").toString("base64") } },

@@ -117,7 +117,7 @@ const cut = (provider: string): GatewayError =>
  * InvokeModel's event stream as the SSE that Anthropic's own API sends: one write per read. An iterator by hand, so that a
  * reader who leaves before the first read still closes the connection.
  */
-export const anthropicSse = (body: AsyncIterable<Uint8Array>, provider: string): AsyncIterable<Uint8Array> => ({
+const anthropicSse = (body: AsyncIterable<Uint8Array>, provider: string): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => {
     const source = body[Symbol.asyncIterator]();
     const splitter = createEventStreamSplitter();

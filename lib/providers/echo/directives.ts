@@ -21,8 +21,20 @@ export type Directives = {
   tool?: string;
 };
 
-const numbers = { fail: "fail", "fail-after": "failAfter", stall: "stall", "stall-after": "stallAfter", cut: "cut", long: "long", pace: "pace" } as const;
-const caps: Partial<Record<(typeof numbers)[keyof typeof numbers], number>> = { stall: 600_000, long: 100_000, pace: 60_000 };
+const numbers = {
+  fail: "fail",
+  "fail-after": "failAfter",
+  stall: "stall",
+  "stall-after": "stallAfter",
+  cut: "cut",
+  long: "long",
+  pace: "pace",
+} as const;
+const caps: Partial<Record<(typeof numbers)[keyof typeof numbers], number>> = {
+  stall: 600_000,
+  long: 100_000,
+  pace: 60_000,
+};
 
 const set = (directives: Directives, name: string, value: string): void => {
   if (name === "tool") directives.tool = value;
@@ -39,7 +51,8 @@ const set = (directives: Directives, name: string, value: string): void => {
 export const readDirectives = (headers: Headers, prompt: string, pace: number): Directives => {
   const directives: Directives = { pace };
   for (const name in headers) if (name.startsWith("x-echo-")) set(directives, name.slice(7), headers[name] ?? "");
-  for (const match of prompt.matchAll(/\[\[\s*([a-z-]+)\s+([^\]\s]+)\s*\]\]/g)) set(directives, match[1] ?? "", match[2] ?? "");
+  for (const match of prompt.matchAll(/\[\[\s*([a-z-]+)\s+([^\]\s]+)\s*\]\]/g))
+    set(directives, match[1] ?? "", match[2] ?? "");
   return directives;
 };
 

@@ -1,13 +1,14 @@
 // What echo answers: a plan of parts from a request, without a clock and without chance.
 import type { StopReason } from "../../model/event.ts";
-import type { Part } from "../../model/message.ts";
+import type { Opaque, Part } from "../../model/message.ts";
 import type { ChatRequest, FunctionTool } from "../../model/request.ts";
 import type { Usage } from "../../model/usage.ts";
-import { GatewayError } from "../../model/error.ts";
+import { invalid } from "../../model/error.ts";
+import { unseal } from "../../wires/shared/seal.ts";
 import { type Directives, withoutDirectives } from "./directives.ts";
 import { schemaInstance } from "./schema-instance.ts";
 
-export type PlannedPart =
+type PlannedPart =
   | { type: "text"; pieces: string[] }
   | { type: "reasoning"; pieces: string[]; state: string }
   | { type: "tool-call"; callId: string; name: string; pieces: string[]; custom: boolean };
@@ -36,7 +37,12 @@ const describePart = (part: Part): string => {
 /** The last user turn in words. */
 export const promptOf = (request: ChatRequest): string => {
   const last = request.messages.findLast((message) => message.role === "user");
-  return last === undefined ? "" : last.parts.map(describePart).filter((text) => text !== "").join(" ");
+  return last === undefined
+    ? ""
+    : last.parts
+        .map(describePart)
+        .filter((text) => text !== "")
+        .join(" ");
 };
 
 const tokens = (text: string): number => Math.ceil(text.length / 4);
@@ -46,7 +52,12 @@ export const inputTokens = (request: ChatRequest): number => {
   const words = [...request.system, ...request.messages.flatMap((message) => message.parts)]
     .map((part) => (part.type === "tool-call" ? part.name + part.arguments : describePart(part)))
     .join(" ");
-  return Math.max(1, tokens(words) + request.messages.length * 3 + (request.tools.length > 0 ? tokens(JSON.stringify(request.tools)) : 0));
+  return Math.max(
+    1,
+    tokens(words) +
+      request.messages.length * 3 +
+      (request.tools.length > 0 ? tokens(JSON.stringify(request.tools)) : 0),
+  );
 };
 
 const words = (text: string): string[] => text.match(/\s*\S+/g) ?? [];
@@ -59,25 +70,42 @@ const hash = (text: string): string => {
 
 const lorem = "warp weft shuttle heddle loom thread reed bobbin treadle selvage twill plain".split(" ");
 
+const stateMark = "echo-state-";
+
 /** State of `echo-reasoning`: a check of what it covers, verified when it comes back. */
-const stateOf = (text: string): string => `echo-state-${hash(text)}`;
+const stateOf = (text: string): string => stateMark + hash(text);
+
+/** echo's own state in a reasoning part, however often the wires on the way have sealed it; undefined where it is another maker's. */
+const ownState = ({ data }: Opaque): string | undefined => {
+  const inner = unseal(data);
+  if (inner !== undefined) return ownState(inner);
+  return data.startsWith(stateMark) ? data : undefined;
+};
 
 const verifyState = (request: ChatRequest): void => {
   for (const [at, message] of request.messages.entries())
-    for (const part of message.parts)
-      if (part.type === "reasoning" && part.opaque?.origin === "echo" && part.text !== "" && part.opaque.data !== stateOf(part.text))
-        throw new GatewayError("invalid_request", `messages[${at}]: the signature does not fit its reasoning`, { param: `messages[${at}]` });
+    for (const part of message.parts) {
+      if (part.type !== "reasoning" || part.opaque === undefined || part.text === "") continue;
+      const state = ownState(part.opaque);
+      if (state !== undefined && state !== stateOf(part.text))
+        throw invalid(`messages[${at}]`, "expected a signature that fits its reasoning");
+    }
 };
 
 /** The functions to call now; none where the turn is an answer. */
-const toolsToCall = (request: ChatRequest, prompt: string, named: string | undefined): { name: string; tool: FunctionTool | undefined; custom: boolean }[] => {
+const toolsToCall = (
+  request: ChatRequest,
+  prompt: string,
+  named: string | undefined,
+): { name: string; tool: FunctionTool | undefined; custom: boolean }[] => {
   const { toolChoice } = request;
   const declared = request.tools.filter((tool) => tool.type !== "hosted");
   if (declared.length === 0 || toolChoice?.type === "none") return [];
   const last = request.messages.at(-1);
   if (last?.parts.some((part) => part.type === "tool-result") === true) return [];
   const forced = named ?? (toolChoice?.type === "tool" ? toolChoice.name : undefined);
-  const allowed = toolChoice?.type === "subset" ? declared.filter((tool) => toolChoice.names.includes(tool.name)) : declared;
+  const allowed =
+    toolChoice?.type === "subset" ? declared.filter((tool) => toolChoice.names.includes(tool.name)) : declared;
   const chosen =
     forced !== undefined
       ? declared.filter((tool) => tool.name === forced)
@@ -86,7 +114,11 @@ const toolsToCall = (request: ChatRequest, prompt: string, named: string | undef
           ? allowed
           : [...allowed, ...allowed]
         : allowed.slice(0, 1);
-  return chosen.map((tool) => ({ name: tool.name, tool: tool.type === "function" ? tool : undefined, custom: tool.type === "custom" }));
+  return chosen.map((tool) => ({
+    name: tool.name,
+    tool: tool.type === "function" ? tool : undefined,
+    custom: tool.type === "custom",
+  }));
 };
 
 /** JSON in pieces of a few characters, as a model writes it. */
@@ -118,7 +150,10 @@ export const plan = (request: ChatRequest, directives: Directives): Plan => {
   const prompt = promptOf(request);
   const parts: PlannedPart[] = [];
   let reasoning = 0;
-  if (/reasoning/.test(request.model) || (request.reasoning?.effort !== undefined && request.reasoning.effort !== "none")) {
+  if (
+    /reasoning/.test(request.model) ||
+    (request.reasoning?.effort !== undefined && request.reasoning.effort !== "none")
+  ) {
     const thought = `The user said ${prompt.length} characters. An echo is called for.`;
     parts.push({ type: "reasoning", pieces: words(thought), state: stateOf(thought) });
     reasoning = tokens(thought);
@@ -130,9 +165,17 @@ export const plan = (request: ChatRequest, directives: Directives): Plan => {
   if (calls.length > 0) {
     reason = "tool-calls";
     calls.forEach(({ name, tool, custom }, at) => {
-      const text = custom ? withoutDirectives(prompt) : JSON.stringify(tool?.parameters === undefined ? {} : schemaInstance(tool.parameters, prompt));
+      const text = custom
+        ? withoutDirectives(prompt)
+        : JSON.stringify(tool?.parameters === undefined ? {} : schemaInstance(tool.parameters, prompt));
       output += tokens(name + text);
-      parts.push({ type: "tool-call", callId: `call_echo${hash(`${prompt}${name}${at}`)}${at}`, name, pieces: jsonPieces(text), custom });
+      parts.push({
+        type: "tool-call",
+        callId: `call_echo${hash(`${request.messages.length} ${prompt}${name}${at}`)}${at}`,
+        name,
+        pieces: jsonPieces(text),
+        custom,
+      });
     });
   } else {
     const format = request.output;

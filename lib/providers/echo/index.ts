@@ -52,24 +52,43 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
 
 /** The plan as events, one step (a word, or a piece of JSON) an array. */
 const stepsOf = (planned: Plan, id: string, model: string, createdAt: number): StreamEvent[][] => {
-  const steps: StreamEvent[][] = [[{ type: "response-start", id, model, createdAt, usage: { input: planned.usage.input, output: 0 } }]];
+  const steps: StreamEvent[][] = [
+    [{ type: "response-start", id, model, createdAt, usage: { input: planned.usage.input, output: 0 } }],
+  ];
   planned.parts.forEach((part, index) => {
     if (part.type === "tool-call") {
       steps.push([
         {
           type: "part-start",
           index,
-          part: { type: "tool-call", callId: part.callId, name: part.name, arguments: "", ...(part.custom ? { custom: true } : {}) },
+          part: {
+            type: "tool-call",
+            callId: part.callId,
+            name: part.name,
+            arguments: "",
+            ...(part.custom ? { custom: true } : {}),
+          },
         },
       ]);
       for (const text of part.pieces) steps.push([{ type: "part-delta", index, delta: { type: "arguments", text } }]);
       steps.push([{ type: "part-end", index }]);
       return;
     }
-    steps.push([{ type: "part-start", index, part: part.type === "text" ? { type: "text", text: "" } : { type: "reasoning", text: "", form: "summary" } }]);
+    steps.push([
+      {
+        type: "part-start",
+        index,
+        part: part.type === "text" ? { type: "text", text: "" } : { type: "reasoning", text: "", form: "summary" },
+      },
+    ]);
     for (const text of part.pieces) steps.push([{ type: "part-delta", index, delta: { type: "text", text } }]);
     const closing: StreamEvent[] = [{ type: "part-end", index }];
-    if (part.type === "reasoning") closing.unshift({ type: "part-delta", index, delta: { type: "opaque", opaque: { origin: "echo", data: part.state } } });
+    if (part.type === "reasoning")
+      closing.unshift({
+        type: "part-delta",
+        index,
+        delta: { type: "opaque", opaque: { origin: "echo", data: part.state } },
+      });
     steps.push(closing);
   });
   const end: StreamEvent = { type: "response-end", reason: planned.reason, usage: planned.usage };
@@ -87,12 +106,17 @@ async function* once(text: string): AsyncGenerator<Uint8Array> {
 }
 
 /** Steps at their pace, with the faults that were asked for. */
-async function* paced(steps: readonly StreamEvent[][], directives: Directives, signal: AbortSignal): AsyncGenerator<StreamEvent[]> {
+async function* paced(
+  steps: readonly StreamEvent[][],
+  directives: Directives,
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent[]> {
   let said = 0;
   if (directives.stall !== undefined) await pause(directives.stall, signal);
   for (const step of steps) {
     if (isWord(step)) {
-      if (said === directives.cut) throw new GatewayError("upstream_error", "The provider's connection broke in the middle of its answer.");
+      if (said === directives.cut)
+        throw new GatewayError("upstream_error", "The provider's connection broke in the middle of its answer.");
       if (said === directives.failAfter) {
         yield [{ type: "error", error: new GatewayError("overloaded", "echo was told to fail here.") }];
         return;
@@ -105,9 +129,21 @@ async function* paced(steps: readonly StreamEvent[][], directives: Directives, s
   }
 }
 
-async function* streamed(wire: ClientWire, context: ReplyContext, steps: readonly StreamEvent[][], directives: Directives, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* streamed(
+  wire: ClientWire,
+  context: ReplyContext,
+  steps: readonly StreamEvent[][],
+  directives: Directives,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const encoder = wire.encodeEvents(context);
-  if (directives.pace === 0 && directives.cut === undefined && directives.failAfter === undefined && directives.stallAfter === undefined && directives.stall === undefined) {
+  if (
+    directives.pace === 0 &&
+    directives.cut === undefined &&
+    directives.failAfter === undefined &&
+    directives.stallAfter === undefined &&
+    directives.stall === undefined
+  ) {
     // As fast as possible: one write, no timers.
     yield bytes(encoder.push(steps.flat()) + encoder.end());
     return;
@@ -120,7 +156,11 @@ async function* streamed(wire: ClientWire, context: ReplyContext, steps: readonl
   if (text !== "") yield bytes(text);
 }
 
-const whole = async (steps: readonly StreamEvent[][], directives: Directives, signal: AbortSignal): Promise<StreamEvent[]> => {
+const whole = async (
+  steps: readonly StreamEvent[][],
+  directives: Directives,
+  signal: AbortSignal,
+): Promise<StreamEvent[]> => {
   const events: StreamEvent[] = [];
   // A whole answer takes as long as its words do.
   for await (const step of paced(steps, directives, signal)) events.push(...step);
@@ -141,7 +181,9 @@ const refusal = (wire: ClientWire, error: GatewayError): TransportResponse => {
 const counted = (wire: ClientWire, request: ChatRequest): JsonObject => {
   const total = inputTokens(request);
   if (wire.id === "gemini-generate") return encodeCountTokens(total);
-  return wire.id === "openai-responses" ? { object: "response.input_tokens", input_tokens: total } : { input_tokens: total };
+  return wire.id === "openai-responses"
+    ? { object: "response.input_tokens", input_tokens: total }
+    : { input_tokens: total };
 };
 
 const isClientWire = (id: string): id is ClientWireId => (clientWireIds as readonly string[]).includes(id);
@@ -158,15 +200,22 @@ export const createEcho = (config: ProviderConfig, context: ProviderContext): Pr
     if (!isObject(body)) throw new GatewayError("invalid_request", "The request body is not a JSON object.");
     const path = { model: call.model, stream: call.stream };
     if (call.operation === "count-tokens")
-      return json(200, counted(wire, wire.id === "gemini-generate" ? decodeCountTokens(body, path) : wire.decodeRequest(body, path)));
+      return json(
+        200,
+        counted(wire, wire.id === "gemini-generate" ? decodeCountTokens(body, path) : wire.decodeRequest(body, path)),
+      );
     if (call.operation !== "generate") throw new GatewayError("not_implemented", "echo does not offer this operation.");
     const request = wire.decodeRequest(body, path);
     const directives = readDirectives(call.headers, promptOf(request), config.pace ?? defaultPaceMs);
     if (directives.fail !== undefined) {
-      const error = new GatewayError(codes[directives.fail] ?? "upstream_error", `echo was told to fail with ${directives.fail}.`, {
-        status: directives.fail,
-        ...(directives.retryAfter === undefined ? {} : { headers: { "retry-after": directives.retryAfter } }),
-      });
+      const error = new GatewayError(
+        codes[directives.fail] ?? "upstream_error",
+        `echo was told to fail with ${directives.fail}.`,
+        {
+          status: directives.fail,
+          ...(directives.retryAfter === undefined ? {} : { headers: { "retry-after": directives.retryAfter } }),
+        },
+      );
       const reply = refusal(wire, error);
       return { ...reply, status: directives.fail, headers: { ...reply.headers, ...error.details.headers } };
     }
@@ -205,4 +254,3 @@ export const createEcho = (config: ProviderConfig, context: ProviderContext): Pr
     },
   };
 };
-

@@ -1,174 +1,228 @@
 // A value that fits a JSON Schema, always the same for the same schema and prompt; words of the prompt fill what asks for words.
 import { asArray, asNumber, asObject, asString, type Json, type JsonObject } from "../../model/json.ts";
+import { textOfPattern } from "./pattern.ts";
+import { heightOf, merged, resolveRef } from "./schema.ts";
 
-const maxDepth = 12;
+const maxDepth = 16;
+const maxHops = 100;
+/** Values in all: a small schema can ask for any number of them. */
+const maxValues = 5_000;
+const maxTextLength = 10_000;
+const maxItems = 100;
 
-type Context = { root: JsonObject; words: readonly string[]; depth: number };
-
-const resolveRef = (ref: string, root: JsonObject): JsonObject | undefined => {
-  if (!ref.startsWith("#")) return undefined;
-  let at: Json | undefined = root;
-  for (const step of ref.slice(1).split("/").filter((each) => each !== "")) {
-    const key = decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~");
-    at = Array.isArray(at) ? at[Number(key)] : asObject(at)?.[key];
-  }
-  return asObject(at);
+type Context = {
+  root: JsonObject;
+  words: readonly string[];
+  depth: number;
+  /** Which of several alike this is, where no two may be the same. */
+  variant: number;
+  values: { left: number };
+  /** References and choices followed on the way here. */
+  hops: number;
+  height: (schema: JsonObject) => number;
 };
 
-const formats: Record<string, string> = {
+const formats: Readonly<Record<string, string>> = {
   date: "2026-01-15",
   "date-time": "2026-01-15T12:00:00Z",
   time: "12:00:00Z",
   duration: "PT1H",
   email: "echo@example.com",
+  "idn-email": "echo@example.com",
   hostname: "example.com",
+  "idn-hostname": "example.com",
   ipv4: "192.0.2.1",
   ipv6: "2001:db8::1",
   uri: "https://example.com/",
+  iri: "https://example.com/",
   url: "https://example.com/",
+  "uri-reference": "/echo",
   uuid: "00000000-0000-4000-8000-000000000000",
+  byte: "ZWNobw==",
+  "json-pointer": "/echo",
+  regex: "^echo$",
 };
 
-/** Common patterns, best effort: character classes with counts, literals, alternatives' first branch. */
-const fromPattern = (pattern: string): string | undefined => {
-  const candidate = pattern
-    .replace(/^\^/, "")
-    .replace(/\$$/, "")
-    .replaceAll(/\\d|\[0-9\]/g, "1")
-    .replaceAll(/\\w|\[[^\]]*[A-Za-z]-?[^\]]*\]/g, (found) => (/\[A-Z/.test(found) ? "A" : "a"))
-    .replaceAll(/(.)\{(\d+)(?:,\d*)?\}/g, (_whole, letter: string, count: string) => letter.repeat(Number(count)))
-    .replaceAll(/(.)[+]/g, "$1")
-    .replaceAll(/(.)[*?]/g, "$1")
-    .replaceAll(/\\(.)/g, "$1")
-    .replaceAll(/\((?:\?:)?([^|)]*)[^)]*\)/g, "$1");
-  try {
-    return new RegExp(pattern).test(candidate) ? candidate : undefined;
-  } catch {
-    return undefined;
-  }
+/** Some senders write counts as text. */
+const count = (value: Json | undefined): number | undefined => {
+  const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : asNumber(value);
+  return number === undefined ? undefined : Math.max(0, number);
 };
 
-const text = (schema: JsonObject, name: string, words: readonly string[]): string => {
-  const format = asString(schema["format"]);
-  const known = format === undefined ? undefined : formats[format];
-  if (known !== undefined) return known;
+const text = (schema: JsonObject, name: string, { words, variant }: Context): string => {
+  const least = Math.min(count(schema["minLength"]) ?? 0, maxTextLength);
+  const most = count(schema["maxLength"]) ?? Number.POSITIVE_INFINITY;
+  const fits = (value: string): boolean => value.length >= least && value.length <= most;
+  const known = formats[asString(schema["format"]) ?? ""];
+  if (known !== undefined && fits(known)) return known;
   const pattern = asString(schema["pattern"]);
-  const matched = pattern === undefined ? undefined : fromPattern(pattern);
+  const matched = pattern === undefined ? undefined : textOfPattern(pattern, least, most);
   if (matched !== undefined) return matched;
   const isPlace = /city|location|place|town|country|name|person|subject/i.test(name);
   const proper = words.findLast((word, at) => at > 0 && /^\p{Lu}/u.test(word));
-  let value = (isPlace ? proper : undefined) ?? proper ?? words.at(-1) ?? "echo";
-  const least = asNumber(schema["minLength"]) ?? 0;
-  const most = asNumber(schema["maxLength"]) ?? Number.POSITIVE_INFINITY;
-  while (value.length < least) value += "o";
-  return value.slice(0, most);
+  const word = (isPlace ? proper : undefined) ?? words.at(-1) ?? "echo";
+  const number = variant === 0 ? "" : String(variant);
+  const letters = Array.from(word).slice(0, Math.max(0, most - number.length));
+  return letters.join("") + "o".repeat(Math.max(0, least - letters.length - number.length)) + number;
 };
 
-const number = (schema: JsonObject, whole: boolean): number => {
-  const step = asNumber(schema["multipleOf"]) ?? (whole ? 1 : undefined);
-  const above = asNumber(schema["exclusiveMinimum"]);
-  const below = asNumber(schema["exclusiveMaximum"]);
-  const least = asNumber(schema["minimum"]) ?? (above === undefined ? undefined : above + (step ?? (below === undefined ? 1 : (below - above) / 2)));
-  const most = asNumber(schema["maximum"]) ?? (below === undefined ? undefined : below - (step ?? 0.5));
-  let value = whole ? 1 : 1.5;
-  if (least !== undefined && value < least) value = least;
-  if (most !== undefined && value > most) value = most;
-  if (step !== undefined && step > 0) {
-    value = Math.ceil(value / step) * step;
-    if (most !== undefined && value > most) value = Math.floor(most / step) * step;
-  }
-  return value;
+const isMultiple = (value: number, step: number): boolean => {
+  const times = value / step;
+  return Math.abs(times - Math.round(times)) < 1e-9 * Math.max(1, Math.abs(times));
 };
 
-const merged = (parts: readonly JsonObject[]): JsonObject => {
-  const all: JsonObject = {};
-  for (const part of parts) {
-    for (const key in part) {
-      if (key === "properties") all["properties"] = { ...asObject(all["properties"]), ...asObject(part["properties"]) };
-      else if (key === "required") all["required"] = [...(asArray(all["required"]) ?? []), ...(asArray(part["required"]) ?? [])];
-      else all[key] = part[key];
-    }
-  }
-  return all;
+/** OpenAPI's older form says by a switch that a bound itself is out. */
+const bounds = (schema: JsonObject, side: "minimum" | "maximum"): { at: number; open: boolean }[] => {
+  const exclusive = schema[side === "minimum" ? "exclusiveMinimum" : "exclusiveMaximum"];
+  const at = asNumber(schema[side]);
+  const open = asNumber(exclusive);
+  return [
+    ...(at === undefined ? [] : [{ at, open: exclusive === true }]),
+    ...(open === undefined ? [] : [{ at: open, open: true }]),
+  ];
+};
+
+const number = (schema: JsonObject, whole: boolean, variant: number): number => {
+  const lower = bounds(schema, "minimum");
+  const upper = bounds(schema, "maximum");
+  const multiple = asNumber(schema["multipleOf"]);
+  const step = multiple !== undefined && multiple > 0 ? multiple : whole ? 1 : undefined;
+  const fits = (value: number): boolean =>
+    (!whole || Number.isInteger(value)) &&
+    (step === undefined || isMultiple(value, step)) &&
+    lower.every(({ at, open }) => (open ? value > at : value >= at)) &&
+    upper.every(({ at, open }) => (open ? value < at : value <= at));
+  const wished = (whole ? 1 : 1.5) + variant;
+  const least = Math.max(...lower.map(({ at }) => at));
+  const most = Math.min(...upper.map(({ at }) => at));
+  const grid = step ?? 1;
+  // From each of these to the next that the step allows, and on by it.
+  const starts = [wished, least + variant * grid, most - variant * grid].filter(Number.isFinite);
+  const near = starts.flatMap((start) =>
+    [Math.ceil, Math.floor].flatMap((round) => {
+      const at = round(start / grid);
+      return [at, at + 1, at - 1, at + 2, at - 2, at + 3].map((times) => Number((times * grid).toPrecision(15)));
+    }),
+  );
+  const between = Number.isFinite(least) && Number.isFinite(most) ? [least + (most - least) / (2 + variant)] : [];
+  const beside = [least, most, least + 0.5, most - 0.5].filter(Number.isFinite);
+  return [wished, ...near, ...beside, ...between].find(fits) ?? starts.at(1) ?? wished;
 };
 
 const typeOf = (schema: JsonObject): string | undefined => {
   const { type } = schema;
-  const named = asString(type) ?? asArray(type)?.map(asString).find((each) => each !== "null" && each !== undefined);
+  const named =
+    asString(type) ??
+    asArray(type)
+      ?.map(asString)
+      .toSorted((a, b) => Number(a === "null") - Number(b === "null"))[0];
   if (named !== undefined) return named.toLowerCase();
-  if (schema["properties"] !== undefined || schema["required"] !== undefined) return "object";
-  if (schema["items"] !== undefined || schema["prefixItems"] !== undefined) return "array";
-  if (schema["minLength"] !== undefined || schema["pattern"] !== undefined || schema["format"] !== undefined) return "string";
-  return schema["minimum"] !== undefined || schema["maximum"] !== undefined ? "number" : undefined;
+  const has = (...keys: readonly string[]): boolean => keys.some((key) => schema[key] !== undefined);
+  if (has("properties", "required", "additionalProperties", "minProperties")) return "object";
+  if (has("items", "prefixItems", "minItems", "uniqueItems")) return "array";
+  if (has("minLength", "maxLength", "pattern", "format")) return "string";
+  if (has("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")) return "number";
+  return undefined;
 };
 
-const make = (schema: JsonObject, name: string, context: Context): Json => {
+const object = (schema: JsonObject, name: string, context: Context): JsonObject => {
+  const properties = asObject(schema["properties"]) ?? {};
+  const others = asObject(schema["additionalProperties"]) ?? {};
+  const required = new Set((asArray(schema["required"]) ?? []).flatMap((each) => asString(each) ?? []));
+  const keys = [...new Set([...Object.keys(properties), ...required])]
+    // What is optional ends a recursion.
+    .filter((key) => context.depth <= 4 || required.has(key));
+  const least = Math.min(count(schema["minProperties"]) ?? 0, maxItems);
+  for (const key of Object.keys(properties)) if (keys.length < least && !keys.includes(key)) keys.push(key);
+  for (let at = 1; keys.length < least; at += 1) if (!keys.includes(`${name}${at}`)) keys.push(`${name}${at}`);
+  return Object.fromEntries(
+    keys.map((key) => {
+      const own = Object.hasOwn(properties, key) ? asObject(properties[key]) : others;
+      return [key, make(own ?? {}, key, { ...context, variant: 0 })];
+    }),
+  );
+};
+
+const array = (schema: JsonObject, name: string, context: Context): Json[] => {
+  const prefix = (asArray(schema["prefixItems"]) ?? []).map((each) => asObject(each) ?? {});
+  const rest = asObject(schema["items"]) ?? {};
+  const wished = prefix.length > 0 ? prefix.length : context.depth > 4 ? 0 : 1;
+  const length = Math.min(count(schema["minItems"]) ?? wished, maxItems);
+  const most = count(schema["maxItems"]) ?? Number.POSITIVE_INFINITY;
+  const isSet = schema["uniqueItems"] === true;
+  return Array.from({ length: Math.min(Math.max(length, prefix.length), most) }, (_, at) =>
+    make(prefix[at] ?? rest, name, { ...context, variant: isSet ? at : 0 }),
+  );
+};
+
+const choice = (choices: readonly Json[], { words, variant }: Context): Json => {
+  const said = new Set(words.map((word) => word.toLowerCase()));
+  const named = choices.find((each) => typeof each === "string" && said.has(each.toLowerCase()));
+  return (variant === 0 ? named : undefined) ?? choices[variant % choices.length] ?? null;
+};
+
+const make = (schema: JsonObject, name: string, outer: Context): Json => {
+  const context = { ...outer, depth: outer.depth + 1 };
+  context.values.left -= 1;
+  if (context.depth > maxDepth || context.hops > maxHops || context.values.left < 0) return null;
+  const here = { ...outer, hops: outer.hops + 1 };
   const ref = asString(schema["$ref"]);
   if (ref !== undefined) {
-    const found = resolveRef(ref, context.root);
-    return found === undefined || context.depth >= maxDepth ? null : make(found, name, { ...context, depth: context.depth + 1 });
+    const { $ref: _ref, ...beside } = schema;
+    return make(merged([resolveRef(ref, context.root) ?? { type: "null" }, beside]), name, here);
   }
   if (schema["const"] !== undefined) return schema["const"];
-  const choices = asArray(schema["enum"]);
-  if (choices?.[0] !== undefined) {
-    const lower = context.words.map((word) => word.toLowerCase());
-    return choices.find((choice) => typeof choice === "string" && lower.includes(choice.toLowerCase())) ?? choices[0];
-  }
-  if (schema["default"] !== undefined) return schema["default"];
   const every = asArray(schema["allOf"]);
   if (every !== undefined) {
-    const { allOf: _allOf, ...rest } = schema;
-    const parts = every.map((each): JsonObject => {
-      const part = asObject(each);
-      const target = asString(part?.["$ref"]);
-      return (target === undefined ? part : resolveRef(target, context.root)) ?? {};
-    });
-    return make(merged([...parts, rest]), name, { ...context, depth: context.depth + 1 });
+    const { allOf: _allOf, ...beside } = schema;
+    const parts = every
+      .map((each) => asObject(each) ?? {})
+      .map((part) => {
+        const { $ref: target, ...more } = part;
+        return typeof target === "string" ? merged([resolveRef(target, context.root) ?? {}, more]) : part;
+      });
+    return make(merged([...parts, beside]), name, here);
   }
+  const choices = asArray(schema["enum"]);
+  if (choices?.[0] !== undefined) return choice(choices, context);
+  if (schema["default"] !== undefined && context.variant === 0) return schema["default"];
   const some = asArray(schema["anyOf"]) ?? asArray(schema["oneOf"]);
   if (some !== undefined) {
-    const { anyOf: _anyOf, oneOf: _oneOf, ...rest } = schema;
-    const options = some.map((each): JsonObject => asObject(each) ?? {});
-    // Deep inside, the shortest way out is the end of a recursive type.
+    const { anyOf: _anyOf, oneOf: _oneOf, ...beside } = schema;
+    const options = some.map((each) => asObject(each) ?? {});
+    const { height } = context;
+    // Deep inside, the shortest way out is the end of a recursive type; else the first that is something.
     const branch =
-      (context.depth > 3 ? options.find((option) => option["type"] === "null") : undefined) ??
-      options.find((option) => option["type"] !== "null") ??
-      options[0] ??
-      {};
-    return make(merged([rest, branch]), name, { ...context, depth: context.depth + 1 });
+      context.depth > 4
+        ? options.toSorted((a, b) => height(a) - height(b))[0]
+        : (options.find((option) => option["type"] !== "null" && height(option) < Infinity) ?? options[0]);
+    return make(merged([beside, branch ?? {}]), name, here);
   }
   switch (typeOf(schema)) {
-    case "object": {
-      const properties = asObject(schema["properties"]) ?? {};
-      const required = new Set((asArray(schema["required"]) ?? []).flatMap((each) => asString(each) ?? []));
-      const value: JsonObject = {};
-      for (const key of new Set([...Object.keys(properties), ...required])) {
-        // What is optional ends a recursion.
-        if (context.depth > 4 && !required.has(key)) continue;
-        value[key] = make(asObject(properties[key]) ?? {}, key, { ...context, depth: context.depth + 1 });
-      }
-      return value;
-    }
-    case "array": {
-      const prefix = asArray(schema["prefixItems"]);
-      if (prefix !== undefined) return prefix.map((each) => make(asObject(each) ?? {}, name, { ...context, depth: context.depth + 1 }));
-      const least = asNumber(schema["minItems"]) ?? (context.depth > 4 ? 0 : 1);
-      const most = asNumber(schema["maxItems"]) ?? Number.POSITIVE_INFINITY;
-      const item = asObject(schema["items"]) ?? {};
-      return Array.from({ length: Math.min(least, most, 100) }, () => make(item, name, { ...context, depth: context.depth + 1 }));
-    }
+    case "object":
+      return object(schema, name, context);
+    case "array":
+      return array(schema, name, context);
     case "integer":
-      return number(schema, true);
+      return number(schema, true, context.variant);
     case "number":
-      return number(schema, false);
+      return number(schema, false, context.variant);
     case "boolean":
-      return true;
+      return context.variant % 2 === 0;
     case "null":
       return null;
     default:
-      return text(schema, name, context.words);
+      return text(schema, name, context);
   }
 };
 
 export const schemaInstance = (schema: JsonObject, prompt: string): Json =>
-  make(schema, "", { root: schema, words: prompt.match(/[\p{L}\p{N}'-]+/gu) ?? [], depth: 0 });
+  make(schema, "", {
+    root: schema,
+    words: prompt.match(/[\p{L}\p{N}'-]+/gu) ?? [],
+    depth: 0,
+    variant: 0,
+    values: { left: maxValues },
+    hops: 0,
+    height: heightOf(schema),
+  });

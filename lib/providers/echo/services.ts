@@ -20,7 +20,8 @@ const vector = (text: string, dimensions: number): number[] => {
 /** A string, strings, tokens or lists of tokens. */
 const inputsOf = (input: unknown): string[] => {
   if (typeof input === "string") return [input];
-  if (!Array.isArray(input) || input.length === 0) throw invalid("input", "expected a string, or a list of strings or tokens");
+  if (!Array.isArray(input) || input.length === 0)
+    throw invalid("input", "expected a string, or a list of strings or tokens");
   if (input.every((each) => typeof each === "number")) return [input.join(" ")];
   return input.map((each) => {
     if (typeof each === "string") return each;
@@ -54,7 +55,12 @@ const png = (prompt: string): Buffer => {
   const colour = [1, 2, 3].map((seed) => Math.floor(hash(prompt, seed) * 256));
   const row = [0, ...Array.from({ length: 8 }, () => colour).flat()];
   const pixels = Buffer.from(Array.from({ length: 8 }, () => row).flat());
-  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), pngChunk("IHDR", header), pngChunk("IDAT", process.getBuiltinModule("node:zlib").deflateSync(pixels)), pngChunk("IEND", new Uint8Array(0))]);
+  return Buffer.concat([
+    Buffer.from("\x89PNG\r\n\x1a\n", "latin1"),
+    pngChunk("IHDR", header),
+    pngChunk("IDAT", process.getBuiltinModule("node:zlib").deflateSync(pixels)),
+    pngChunk("IEND", new Uint8Array(0)),
+  ]);
 };
 
 /** A quarter of a second of 440 Hz, 8 kHz, 16 bit, one channel. */
@@ -73,7 +79,8 @@ const wav = (): Buffer => {
   file.writeUInt16LE(16, 34);
   file.write("data", 36, "latin1");
   file.writeUInt32LE(samples * 2, 40);
-  for (let at = 0; at < samples; at += 1) file.writeInt16LE(Math.round(8_000 * Math.sin((2 * Math.PI * 440 * at) / 8_000)), 44 + at * 2);
+  for (let at = 0; at < samples; at += 1)
+    file.writeInt16LE(Math.round(8_000 * Math.sin((2 * Math.PI * 440 * at) / 8_000)), 44 + at * 2);
   return file;
 };
 
@@ -83,14 +90,23 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 export const echoServices = (models: readonly string[]): ProviderServices => ({
   listModels: () =>
-    Promise.resolve([...new Set(["echo", "echo-reasoning", "echo-embed", ...models])].map((id) => ({ id, displayName: id, created: 1_780_000_000, ownedBy: "heddle" }))),
+    Promise.resolve(
+      [...new Set(["echo", "echo-reasoning", "echo-embed", ...models])].map((id) => ({
+        id,
+        displayName: id,
+        created: 1_780_000_000,
+        ownedBy: "heddle",
+      })),
+    ),
   embeddings: (body) => {
     const texts = inputsOf(body["input"]);
     const dimensions = asNumber(body["dimensions"]) ?? 64;
-    if (!Number.isInteger(dimensions) || dimensions < 1 || dimensions > 4_096) throw invalid("dimensions", "expected a whole number from 1 to 4096");
+    if (!Number.isInteger(dimensions) || dimensions < 1 || dimensions > 4_096)
+      throw invalid("dimensions", "expected a whole number from 1 to 4096");
     const data = texts.map((text, index): JsonObject => {
       const values = vector(text, dimensions);
-      const embedding = body["encoding_format"] === "base64" ? Buffer.from(new Float32Array(values).buffer).toString("base64") : values;
+      const embedding =
+        body["encoding_format"] === "base64" ? Buffer.from(new Float32Array(values).buffer).toString("base64") : values;
       return { object: "embedding", index, embedding };
     });
     const input = texts.reduce((sum, text) => sum + Math.max(1, Math.ceil(text.length / 4)), 0);
@@ -115,8 +131,12 @@ export const echoServices = (models: readonly string[]): ProviderServices => ({
   },
   transcribe: ({ file, fields }) => {
     const text = `An audio file named ${file.name} of ${file.bytes.length} bytes.`;
-    if (fields["response_format"] === "text") return Promise.resolve({ contentType: "text/plain; charset=utf-8", body: `${text}\n` });
-    const more = fields["response_format"] === "verbose_json" ? { task: "transcribe", language: "english", duration: 0.25, segments: [] } : {};
+    if (fields["response_format"] === "text")
+      return Promise.resolve({ contentType: "text/plain; charset=utf-8", body: `${text}\n` });
+    const more =
+      fields["response_format"] === "verbose_json"
+        ? { task: "transcribe", language: "english", duration: 0.25, segments: [] }
+        : {};
     return Promise.resolve({ contentType: "application/json", body: JSON.stringify({ text, ...asObject(more) }) });
   },
 });

@@ -39,7 +39,7 @@ export const redactedData = (bytes: string, maker: string): string => {
   return Buffer.from(text, "utf8").toString("base64") === bytes ? text : bytes;
 };
 
-export const opaqueBlock = (value: JsonObject, reader: Reader, text?: string): OpaquePart =>
+const opaqueBlock = (value: JsonObject, reader: Reader, text?: string): OpaquePart =>
   compact<OpaquePart>({ type: "opaque", wire: wireId, origin: reader.strict ? undefined : reader.maker, value, text });
 
 /** Bedrock counts documents and their pages, not the answer's own characters: a block's citations are for its whole text. */

@@ -6,7 +6,7 @@ import { decodeError, encodeError } from "./errors.ts";
 import { decodeEvents } from "./events.ts";
 import { wireId } from "./names.ts";
 import { decodeRequest, encodeRequest } from "./request.ts";
-import { decodeResponse, encodeResponse } from "./response.ts";
+import { decodeResponse, decodeUsage, encodeResponse } from "./response.ts";
 
 export { familyOf, makerOf } from "./models.ts";
 
@@ -18,6 +18,8 @@ export const bedrockConverse: Wire = {
   encodeRequest,
   decodeResponse,
   encodeResponse,
+  usageMember: "usage",
+  decodeUsage,
   decodeEvents,
   // Its streams are binary and an encoder's frames are text: no client is served on this wire.
   encodeEvents: () => {

@@ -70,7 +70,7 @@ const redactedBytes = (data: string, maker: string): string =>
  * Reasoning goes back only to who made it, and unsigned reasoning never to Claude (F12, F48): Nova alone is given its own
  * unsigned reasoning again.
  */
-export const encodeReasoning = (part: ReasoningPart, maker: string, family: Family): JsonObject | undefined => {
+const encodeReasoning = (part: ReasoningPart, maker: string, family: Family): JsonObject | undefined => {
   const { unsigned, ...rest } = own(part.extra) ?? {};
   if (part.opaque !== undefined) {
     if (part.opaque.origin !== maker) return undefined;
@@ -82,7 +82,7 @@ export const encodeReasoning = (part: ReasoningPart, maker: string, family: Fami
   return replayed ? { reasoningContent: { reasoningText: { text: part.text, ...rest } } } : undefined;
 };
 
-export const encodeCall = (part: ToolCallPart, callId: (id: string) => string): JsonObject => {
+const encodeCall = (part: ToolCallPart, callId: (id: string) => string): JsonObject => {
   const { block, ...rest } = own(part.extra) ?? {};
   const input = argumentsToJson(part.arguments, part.custom);
   return { ...asObject(block), toolUse: { toolUseId: callId(part.callId), name: part.name, input, ...rest } };

@@ -70,7 +70,7 @@ export const decodeUsage = (value: Json | undefined): Usage | undefined => {
   );
 };
 
-export const encodeUsage = (usage: Usage): JsonObject =>
+const encodeUsage = (usage: Usage): JsonObject =>
   compact<JsonObject>({
     inputTokens: usage.input - (usage.cachedInput ?? 0) - (usage.cacheWrite ?? 0),
     outputTokens: usage.output,
@@ -87,7 +87,7 @@ export const stopSequenceOf = (fields: Json | undefined): string | undefined => 
 };
 
 /** Texts without a word are no parts, in a stream as in a whole answer. */
-export const isNothing = (part: Part): boolean =>
+const isNothing = (part: Part): boolean =>
   part.type === "text" && part.text === "" && part.citations === undefined && part.cache === undefined;
 
 const known = new Set(["output", "stopReason", "usage"]);

@@ -2,7 +2,7 @@
 import type { ErrorDetails } from "../../model/error.ts";
 import type { StreamEvent } from "../../model/event.ts";
 import type { Json, JsonObject } from "../../model/json.ts";
-import type { Part, ReasoningPart, TextPart } from "../../model/message.ts";
+import type { Part, ReasoningPart, TextPart, ToolCallPart } from "../../model/message.ts";
 import type { Usage } from "../../model/usage.ts";
 import type { Target } from "../wire.ts";
 import { GatewayError } from "../../model/error.ts";
@@ -15,7 +15,7 @@ import { citationsIn } from "./grounding.ts";
 import { mergeCandidate } from "./metadata.ts";
 import { asExtra, camel, makeCallId } from "./names.ts";
 import type { Author } from "./parts.ts";
-import { decodePart } from "./parts.ts";
+import { decodePart, opaquePart } from "./parts.ts";
 import { decodeUsage } from "./usage.ts";
 
 type Choice = {
@@ -23,8 +23,10 @@ type Choice = {
   open?: { index: number; type: "text" | "reasoning"; sealed: boolean };
   /** A call whose arguments come in pieces. */
   call?: { index: number; args: JsonObject };
-  /** Names of calls that the answer itself has not answered (servers that Gemini calls answer in place). */
-  pending: string[];
+  /** Calls that may still be answered in place, by a server that Gemini calls: those are not the client's to make. */
+  held: { part: ToolCallPart; native: JsonObject }[];
+  /** Calls for the client. */
+  calls: number;
   texts: GroundedText[];
   told: Set<string>;
   fields: JsonObject;
@@ -60,7 +62,7 @@ export const createAnswerReader = (target: Target): AnswerReader => {
 
   const choiceAt = (at: number): Choice => {
     let found = choices.get(at);
-    if (found === undefined) choices.set(at, (found = { pending: [], texts: [], told: new Set(), fields: {} }));
+    if (found === undefined) choices.set(at, (found = { held: [], calls: 0, texts: [], told: new Set(), fields: {} }));
     return found;
   };
 
@@ -91,6 +93,15 @@ export const createAnswerReader = (target: Target): AnswerReader => {
     out.push({ type: "part-delta", index, delta: { type: "arguments", text: JSON.stringify(args) } });
     out.push({ type: "part-end", index });
     delete choice.call;
+  };
+
+  const release = (choice: Choice, at: number): void => {
+    for (const { part } of choice.held.splice(0)) {
+      choice.calls += 1;
+      const index = start({ ...part, arguments: "" }, at);
+      out.push({ type: "part-delta", index, delta: { type: "arguments", text: part.arguments } });
+      out.push({ type: "part-end", index });
+    }
   };
 
   /** Chunks of one kind are one part, until its signature or something else comes. */
@@ -130,8 +141,10 @@ export const createAnswerReader = (target: Target): AnswerReader => {
     const native = camel(raw);
     if (isObject(native["functionCall"]) && addPiece(native, choice)) return;
     const part = decodePart(native, author, (name, args) =>
-      makeCallId(id === "" ? `${name}\n${args}` : `${id}\n${name}`, nextIndex),
+      makeCallId(id === "" ? `${name}\n${args}` : `${id}\n${name}`, nextIndex + choice.held.length),
     );
+    const answered = asString(asObject(native["functionResponse"])?.["name"]);
+    if (part.type !== "tool-call" && answered === undefined) release(choice, at);
     if (part.type === "text" || part.type === "reasoning") {
       addText(part, choice, at);
       return;
@@ -139,24 +152,21 @@ export const createAnswerReader = (target: Target): AnswerReader => {
     close(choice);
     closeCall(choice);
     if (part.type === "tool-call") {
-      choice.pending.push(part.name);
       const call = camel(asObject(native["functionCall"]) ?? {});
       if (call["willContinue"] === true || call["partialArgs"] !== undefined) {
         const { extra: _extra, ...whole } = part;
+        release(choice, at);
+        choice.calls += 1;
         choice.call = { index: start({ ...whole, arguments: "" }, at), args: {} };
         addPiece({ functionCall: { ...call, name: undefined } }, choice);
         return;
       }
-      const index = start({ ...part, arguments: "" }, at);
-      out.push({ type: "part-delta", index, delta: { type: "arguments", text: part.arguments } });
-      out.push({ type: "part-end", index });
+      choice.held.push({ part, native });
       return;
     }
-    const answered = asString(asObject(native["functionResponse"])?.["name"]);
-    if (answered !== undefined) {
-      const call = choice.pending.indexOf(answered);
-      if (call >= 0) choice.pending.splice(call, 1);
-    }
+    const call = choice.held.findIndex((held) => held.part.name === answered);
+    for (const held of call < 0 ? [] : choice.held.splice(call, 1))
+      out.push({ type: "part-end", index: start(opaquePart(held.native, author), at) });
     out.push({ type: "part-end", index: start(part, at) });
   };
 
@@ -231,7 +241,8 @@ export const createAnswerReader = (target: Target): AnswerReader => {
     const main = choices.get(0);
     const block = asString(asObject(lastFields["promptFeedback"])?.["blockReason"]);
     if (!started || (cut && main?.finish === undefined && block === undefined)) {
-      for (const choice of choices.values()) {
+      for (const [at, choice] of choices) {
+        release(choice, at);
         closeCall(choice);
         close(choice);
       }
@@ -244,6 +255,7 @@ export const createAnswerReader = (target: Target): AnswerReader => {
       return flush();
     }
     for (const [at, choice] of [...choices].sort(([a], [b]) => a - b)) {
+      release(choice, at);
       closeCall(choice);
       close(choice);
       if (at === 0) continue;
@@ -251,7 +263,7 @@ export const createAnswerReader = (target: Target): AnswerReader => {
         compact<Extract<StreamEvent, { type: "choice-end" }>>({
           type: "choice-end",
           choice: at,
-          reason: decodeFinish(choice.finish ?? "STOP", choice.pending.length > 0),
+          reason: decodeFinish(choice.finish ?? "STOP", choice.calls > 0),
           native: choice.finish,
           extra: asExtra(Object.keys(choice.fields).length > 0 ? { candidate: choice.fields } : undefined),
         }),
@@ -268,7 +280,7 @@ export const createAnswerReader = (target: Target): AnswerReader => {
         reason:
           main === undefined && block !== undefined
             ? "content-filter"
-            : decodeFinish(main?.finish ?? "STOP", (main?.pending.length ?? 0) > 0),
+            : decodeFinish(main?.finish ?? "STOP", (main?.calls ?? 0) > 0),
         native: main?.finish ?? block,
         usage,
         extra: asExtra(fields),

@@ -6,6 +6,7 @@ import { decodeRequest, encodeRequest } from "./request.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { decodeEvents } from "./stream-reader.ts";
 import { encodeEvents } from "./stream-writer.ts";
+import { decodeUsage } from "./usage.ts";
 
 export { wrapStreamError } from "./errors.ts";
 export { encodeGeminiArray } from "./stream-writer.ts";
@@ -27,6 +28,8 @@ export const geminiGenerate: ClientWire = {
   encodeRequest,
   decodeResponse,
   encodeResponse,
+  usageMember: "usageMetadata",
+  decodeUsage,
   decodeEvents,
   encodeEvents,
   decodeError,

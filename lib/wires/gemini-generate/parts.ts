@@ -99,6 +99,16 @@ const textOf = (value: JsonObject): string | undefined => {
   return output === undefined ? undefined : `\`\`\`\n${output.replace(/\n$/, "")}\n\`\`\`\n`;
 };
 
+/** What only this wire can say. */
+export const opaquePart = (part: JsonObject, author: Author): Part =>
+  compact<Part>({
+    type: "opaque",
+    wire: wireId,
+    origin: author.client ? undefined : author.maker,
+    value: part,
+    text: textOf(part),
+  });
+
 /** Any part but a function's response, which only a history explains. Parts with no neutral form are opaque. */
 export const decodePart = (raw: JsonObject, author: Author, makeId: (name: string, args: string) => string): Part => {
   const part = camel(raw);
@@ -114,13 +124,7 @@ export const decodePart = (raw: JsonObject, author: Author, makeId: (name: strin
     const { extra: _extra, ...image } = media;
     return compact({ ...image, opaque, extra: asExtra(fields) });
   } else if (typeof part["text"] === "string") return decodeText(part, author);
-  return compact<Part>({
-    type: "opaque",
-    wire: wireId,
-    origin: author.client ? undefined : author.maker,
-    value: part,
-    text: textOf(part),
-  });
+  return opaquePart(part, author);
 };
 
 /** Who reads what is encoded: a client, who is given foreign state sealed, or a provider, who is given none. */

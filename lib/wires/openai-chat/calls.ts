@@ -15,7 +15,7 @@ export const argumentsText = (value: Json | undefined): string => {
   return value === undefined || value === null ? "" : JSON.stringify(value);
 };
 
-const filled = (args: string, custom: boolean): string => (args === "" && !custom ? "{}" : args);
+const filled = (args: string, custom: boolean): string => (!custom && (args === "" || args === "null") ? "{}" : args);
 
 /** Fields of a call that have no neutral form, from its object and from its `function`. */
 export const callRest = (call: JsonObject): JsonObject => {

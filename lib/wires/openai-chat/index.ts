@@ -6,6 +6,7 @@ import { encodeRequest } from "./request-encode.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { createReader } from "./stream-reader.ts";
 import { createWriter } from "./stream-writer.ts";
+import { decodeUsage } from "./usage.ts";
 
 export const openaiChat: ClientWire = {
   id: "openai-chat",
@@ -15,6 +16,8 @@ export const openaiChat: ClientWire = {
   encodeRequest,
   decodeResponse,
   encodeResponse,
+  usageMember: "usage",
+  decodeUsage,
   decodeEvents: createReader,
   encodeEvents: createWriter,
   decodeError: (status, headers, body, target) => decodeOpenAiError(status, headers, body, target, "openai-chat"),

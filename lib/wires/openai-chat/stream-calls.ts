@@ -13,6 +13,8 @@ type Call = {
   name: string;
   /** All that came so far. */
   arguments: string;
+  /** Characters of the arguments that were passed on. */
+  sent: number;
   custom: boolean;
   legacy: boolean;
   signed: boolean;
@@ -51,6 +53,7 @@ export const createCalls = ({ author, choice, nextPart, callId }: CallsContext):
       id: "",
       name: "",
       arguments: "",
+      sent: 0,
       custom,
       legacy: false,
       signed: false,
@@ -77,8 +80,12 @@ export const createCalls = ({ author, choice, nextPart, callId }: CallsContext):
     return last !== undefined && last.name === delta.name && !isWhole(last.arguments) ? last : undefined;
   };
 
-  const emit = (index: number, text: string, out: StreamEvent[]): void => {
-    out.push({ type: "part-delta", index, delta: { type: "arguments", text } });
+  /** Passes on what came. `null` is how some models write that there are none: it waits until it is told from a longer text (F2). */
+  const emit = (call: Call, index: number, out: StreamEvent[]): void => {
+    if (!call.custom && "null".startsWith(call.arguments)) return;
+    const text = call.arguments.slice(call.sent);
+    call.sent = call.arguments.length;
+    if (text !== "") out.push({ type: "part-delta", index, delta: { type: "arguments", text } });
   };
 
   const partOf = (call: Call, delta: JsonObject): ToolCallPart => {
@@ -100,14 +107,18 @@ export const createCalls = ({ author, choice, nextPart, callId }: CallsContext):
     call.part = index;
     const part = partOf(call, delta);
     out.push(choice === 0 ? { type: "part-start", index, part } : { type: "part-start", index, part, choice });
-    if (call.arguments !== "") emit(index, call.arguments, out);
+    emit(call, index, out);
   };
 
   const finish = (call: Call, out: StreamEvent[]): void => {
     if (call.part === undefined || call.ended) return;
     call.ended = true;
     // A call without arguments is a call with none, not with no JSON (F2).
-    if (call.arguments === "" && !call.custom) emit(call.part, "{}", out);
+    if (call.sent === 0 && !call.custom) {
+      if (call.arguments === "" || call.arguments === "null") call.arguments = "{}";
+      const text = call.arguments;
+      out.push({ type: "part-delta", index: call.part, delta: { type: "arguments", text } });
+    }
     out.push({ type: "part-end", index: call.part });
   };
 
@@ -120,7 +131,7 @@ export const createCalls = ({ author, choice, nextPart, callId }: CallsContext):
     call.arguments += args;
     if (call.part === undefined) {
       if (call.name !== "") start(call, delta, out);
-    } else if (args !== "") emit(call.part, args, out);
+    } else emit(call, call.part, out);
     const opaque = thoughtSignature(delta, author);
     if (opaque === undefined || call.part === undefined || call.signed) return;
     call.signed = true;

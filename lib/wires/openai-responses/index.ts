@@ -6,6 +6,7 @@ import { decodeEvents } from "./events-decode.ts";
 import { decodeRequest } from "./request-decode.ts";
 import { encodeRequest } from "./request-encode.ts";
 import { decodeResponse } from "./response-decode.ts";
+import { decodeUsage } from "./usage.ts";
 
 export const openaiResponses: ClientWire = {
   id: "openai-responses",
@@ -15,6 +16,8 @@ export const openaiResponses: ClientWire = {
   encodeRequest,
   decodeResponse,
   encodeResponse,
+  usageMember: "usage",
+  decodeUsage,
   decodeEvents,
   encodeEvents,
   decodeError: (status, headers, body, target) => decodeOpenAiError(status, headers, body, target, "openai-responses"),

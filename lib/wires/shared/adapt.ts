@@ -1,10 +1,11 @@
-// A request made fit for one target, beyond what its wire's encoder does by itself: foreign state, orphans, names, hosted tools, schemas.
+// A request made fit for one target, beyond what its wire's encoder does by itself: foreign state, orphans, free-form tools, schemas, names.
 import { GatewayError, invalid } from "../../model/error.ts";
 import type { Message, Part } from "../../model/message.ts";
-import type { ChatRequest, HostedTool, Tool } from "../../model/request.ts";
-import type { JsonObject } from "../../model/json.ts";
+import type { ChatRequest } from "../../model/request.ts";
 import type { WireId } from "../../model/wire-id.ts";
 import type { Target } from "../wire.ts";
+import { mapCustomTools } from "./custom-tools.ts";
+import { lostFields } from "./lost-fields.ts";
 import { chain, type Restorer } from "./restore.ts";
 import { enforceSchema } from "./schema-tool.ts";
 import { mapToolNames } from "./tool-names.ts";
@@ -16,49 +17,33 @@ export type Adapted = { request: ChatRequest; dropped: string[]; restore?: Resto
 
 export const strictDrops = (dropped: readonly string[]): GatewayError => {
   const first = dropped[0];
-  return new GatewayError("unsupported_field", `The target model can't express: ${dropped.join(", ")}.`, first === undefined ? {} : { param: first });
+  return new GatewayError(
+    "unsupported_field",
+    `The target model can't express: ${dropped.join(", ")}.`,
+    first === undefined ? {} : { param: first },
+  );
 };
 
-/** Hosted tools that several wires have, in each one's plainest form. */
-const hostedForms: Record<NonNullable<HostedTool["kind"]>, Partial<Record<WireId, JsonObject>>> = {
-  "web-search": {
-    "anthropic-messages": { type: "web_search_20250305", name: "web_search" },
-    "openai-responses": { type: "web_search" },
-    "gemini-generate": { googleSearch: {} },
-  },
-  "web-fetch": {
-    "anthropic-messages": { type: "web_fetch_20250910", name: "web_fetch" },
-    "gemini-generate": { urlContext: {} },
-  },
-  "code-execution": {
-    "anthropic-messages": { type: "code_execution_20250825", name: "code_execution" },
-    "openai-responses": { type: "code_interpreter", container: { type: "auto" } },
-    "gemini-generate": { codeExecution: {} },
-  },
-};
+/** State of a host that a client called over Chat, whoever that was: an encoder of Chat knows which hosts read it. */
+const unsealedChat = "openai-chat";
 
-const adaptTools = (tools: readonly Tool[], wire: WireId, dropped: string[]): Tool[] =>
-  tools.flatMap((tool, at): Tool[] => {
-    if (tool.type !== "hosted" || tool.wire === wire) return [tool];
-    const value = tool.kind === undefined ? undefined : hostedForms[tool.kind][wire];
-    if (value === undefined || tool.kind === undefined) {
-      dropped.push(`tools[${at}]`);
-      return [];
-    }
-    return [{ type: "hosted", wire, kind: tool.kind, value }];
-  });
+/** Whether a target may be sent the state of `origin` (F48). */
+const mayRead = (origin: string | undefined, wire: WireId, target: Target): boolean =>
+  origin === undefined || origin === target.maker || (origin === unsealedChat && wire === unsealedChat);
+
+/** It says nothing beside a call, and providers refuse it (F17). */
+const isEmptyText = (part: Part): boolean => part.type === "text" && part.text === "" && part.opaque === undefined;
 
 /** A part as this target may see it; none where nothing is left of it. */
 const adaptPart = (part: Part, path: string, wire: WireId, target: Target, dropped: string[]): Part[] => {
   switch (part.type) {
     case "opaque":
-      if (part.wire === wire && (part.origin === undefined || part.origin === target.maker)) return [part];
+      if (part.wire === wire && mayRead(part.origin, wire, target)) return [part];
       if (part.text !== undefined && part.text !== "") return [{ type: "text", text: part.text }];
       dropped.push(path);
       return [];
     case "reasoning": {
-      const own = part.opaque !== undefined && part.opaque.origin === target.maker;
-      if (own) return [part];
+      if (part.opaque !== undefined && mayRead(part.opaque.origin, wire, target)) return [part];
       if (part.redacted === true) return [];
       const { opaque: _foreign, id: _id, ...visible } = part;
       // Unsigned thinking is refused by Anthropic (F12), and is nobody else's to replay but a host's whose dialect says so.
@@ -67,12 +52,18 @@ const adaptPart = (part: Part, path: string, wire: WireId, target: Target, dropp
     case "text":
     case "image":
     case "tool-call": {
-      if (part.opaque === undefined || part.opaque.origin === target.maker) return checkSource(part, path, target);
+      if (part.opaque === undefined || mayRead(part.opaque.origin, wire, target))
+        return checkSource(part, path, target);
       const { opaque: _foreign, ...rest } = part;
       return rest.type === "text" && rest.text === "" ? [] : checkSource(rest, path, target);
     }
     case "tool-result":
-      return [{ ...part, parts: part.parts.flatMap((each, at) => adaptPart(each, `${path}.content[${at}]`, wire, target, dropped)) }];
+      return [
+        {
+          ...part,
+          parts: part.parts.flatMap((each, at) => adaptPart(each, `${path}.content[${at}]`, wire, target, dropped)),
+        },
+      ];
     default:
       return checkSource(part, path, target);
   }
@@ -81,7 +72,10 @@ const adaptPart = (part: Part, path: string, wire: WireId, target: Target, dropp
 /** A file's id means nothing to another maker. */
 const checkSource = (part: Part, path: string, target: Target): Part[] => {
   if ("source" in part && part.source.kind === "id" && part.source.origin !== target.maker)
-    throw invalid(path, `the file is stored with ${part.source.origin}, and the model is served by ${target.provider}: send its bytes or a URL`);
+    throw invalid(
+      path,
+      `the file is stored with ${part.source.origin}, and the model is served by ${target.provider}: send its bytes or a URL`,
+    );
   return [part];
 };
 
@@ -94,12 +88,14 @@ const closeOrphans = (messages: readonly Message[]): Message[] => {
       if (part.type === "tool-call") calls.add(part.callId);
       else if (part.type === "tool-result") results.add(part.callId);
     }
+  if (calls.size === 0 && results.size === 0) return [...messages];
   const lastAssistant = messages.findLastIndex((message) => message.role === "assistant");
   const openTurn = lastAssistant === messages.length - 1 ? lastAssistant : -1;
   const isWhole = messages.every((message, at) =>
     message.parts.every(
       (part) =>
-        (part.type !== "tool-call" || results.has(part.callId) || at === openTurn) && (part.type !== "tool-result" || calls.has(part.callId)),
+        (part.type !== "tool-call" || results.has(part.callId) || at === openTurn) &&
+        (part.type !== "tool-result" || calls.has(part.callId)),
     ),
   );
   if (isWhole) return [...messages];
@@ -109,21 +105,27 @@ const closeOrphans = (messages: readonly Message[]): Message[] => {
       if (part.type === "tool-result" && !calls.has(part.callId)) return part.parts;
       return [part];
     });
-    return parts.length === 0 ? [] : [{ ...message, parts }];
+    // Thoughts about a call that is gone say nothing by themselves.
+    const isEmpty = parts.length < message.parts.length && parts.every((part) => part.type === "reasoning");
+    return isEmpty ? [] : [{ ...message, parts }];
   });
 };
 
 export const adapt = (request: ChatRequest, wire: WireId, target: Target): Adapted => {
-  const dropped: string[] = [];
+  const dropped = lostFields(request, wire);
   const messages = request.messages.flatMap((message, at): Message[] => {
-    const parts = message.parts.flatMap((part, index) => adaptPart(part, `messages[${at}].content[${index}]`, wire, target, dropped));
+    const parts = message.parts.flatMap((part, index) =>
+      message.role === "assistant" && isEmptyText(part)
+        ? []
+        : adaptPart(part, `messages[${at}].content[${index}]`, wire, target, dropped),
+    );
     // A message that lost all it had says nothing; one that was empty stays what it was.
     return parts.length === 0 && message.parts.length > 0 ? [] : [{ ...message, parts }];
   });
-  const fitted: ChatRequest = { ...request, messages: closeOrphans(messages), tools: adaptTools(request.tools, wire, dropped) };
-  const enforced = enforceSchema(fitted, wire, target);
+  const custom = mapCustomTools({ ...request, messages: closeOrphans(messages) }, wire, target);
+  const enforced = enforceSchema(custom.request, wire, target);
   const named = mapToolNames(enforced.request, wire);
-  dropped.push(...enforced.dropped);
-  const restore = chain([enforced.restore, named.restore].filter((each) => each !== undefined));
+  dropped.push(...custom.dropped, ...enforced.dropped);
+  const restore = chain([custom.restore, enforced.restore, named.restore].filter((each) => each !== undefined));
   return restore === undefined ? { request: named.request, dropped } : { request: named.request, dropped, restore };
 };

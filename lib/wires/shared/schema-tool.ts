@@ -1,115 +1,106 @@
-// A JSON schema enforced by a forced call where the target has nothing better: the call's arguments become the answer (F22).
-import type { ChatResponse, StreamEvent } from "../../model/event.ts";
-import type { Part } from "../../model/message.ts";
-import type { FunctionTool, ChatRequest } from "../../model/request.ts";
+// A JSON schema enforced by a call where the target has nothing better: the call's arguments become the answer (F22).
+import type { ChatResponse } from "../../model/event.ts";
+import { GatewayError } from "../../model/error.ts";
+import type { Part, TextPart } from "../../model/message.ts";
+import type { ChatRequest, FunctionTool, OutputFormat, ToolChoice } from "../../model/request.ts";
 import type { WireId } from "../../model/wire-id.ts";
-import { anthropicFacts } from "../anthropic-messages/models.ts";
+import { targetFacts } from "../anthropic-messages/models.ts";
 import type { Target } from "../wire.ts";
 import type { Restorer } from "./restore.ts";
+import { schemaToolEvents, unwrap } from "./schema-tool-events.ts";
 
-const toolName = "respond_with_json";
+const schemaToolName = "respond_with_json";
+
+type SchemaOutput = Extract<OutputFormat, { type: "json-schema" }>;
+type Enforced = { request: ChatRequest; dropped: string[]; restore?: Restorer };
+
+const isClaudes = (wire: WireId): boolean => wire === "anthropic-messages" || wire === "bedrock-converse";
 
 /** Whether the target enforces a schema by itself. */
 const enforces = (wire: WireId, target: Target): boolean => {
   if (target.dialect.structuredOutput !== undefined) return target.dialect.structuredOutput === "json_schema";
-  if (wire === "anthropic-messages" || wire === "bedrock-converse") return anthropicFacts(target.model).structuredOutput;
-  return true;
+  return isClaudes(wire) ? targetFacts(target).structuredOutput : true;
 };
 
-/** `dropped` names what had to give way: thinking, where the model can't think under a forced call. */
-export const enforceSchema = (
-  request: ChatRequest,
-  wire: WireId,
-  target: Target,
-): { request: ChatRequest; dropped: string[]; restore?: Restorer } => {
+/** What may be told of a schema to a host that makes JSON but enforces no schema: it must be asked for JSON in words, too. */
+const inWords = (output: SchemaOutput): TextPart => ({
+  type: "text",
+  text: `Answer with nothing but one JSON value that fits this JSON Schema:\n${JSON.stringify(output.schema)}`,
+});
+
+const isObjectSchema = (output: SchemaOutput): boolean =>
+  output.schema["type"] === "object" || output.schema["properties"] !== undefined;
+
+/** A schema that is no object can't be a tool's: it goes under a field, and comes out of it. */
+const schemaTool = (output: SchemaOutput): FunctionTool => ({
+  type: "function",
+  name: schemaToolName,
+  description: output.description ?? "Gives the final answer. Call this once, when the answer is ready.",
+  parameters: isObjectSchema(output)
+    ? output.schema
+    : { type: "object", properties: { value: output.schema }, required: ["value"], additionalProperties: false },
+});
+
+/**
+ * `dropped` names what had to give way: thinking, where the model can't think under a forced call; the schema, where the host can't be
+ * forced and is only asked. Throws `unsupported_field` where it can't even be asked.
+ */
+export const enforceSchema = (request: ChatRequest, wire: WireId, target: Target): Enforced => {
   const { output, ...rest } = request;
   if (output?.type !== "json-schema" || enforces(wire, target)) return { request, dropped: [] };
-  // A schema that is no object can't be a tool's: it goes under a field, and comes out of it.
-  const isObjectSchema = output.schema["type"] === "object" || output.schema["properties"] !== undefined;
-  const parameters = isObjectSchema
-    ? output.schema
-    : { type: "object", properties: { value: output.schema }, required: ["value"], additionalProperties: false };
-  const tool: FunctionTool = {
-    type: "function",
-    name: toolName,
-    description: output.description ?? "Gives the final answer. Call this once, when the answer is ready.",
-    parameters,
-  };
+  const { structuredOutput, toolChoiceRequired } = target.dialect;
+  const forces = toolChoiceRequired !== false;
+  // The encoder asks for JSON, and names the schema as dropped.
+  if (!forces && structuredOutput === "json_object")
+    return { request: { ...request, system: [...request.system, inWords(output)] }, dropped: [] };
+  if (!forces && structuredOutput === "none")
+    throw new GatewayError("unsupported_field", "The target model can't be held to a JSON schema.", {
+      param: "response_format",
+    });
+
   const alone = request.tools.length === 0 || request.toolChoice?.type === "none";
   const dropped: string[] = [];
   const adapted: ChatRequest = {
     ...rest,
-    tools: alone ? [tool] : [...request.tools, tool],
-    toolChoice: alone ? { type: "tool", name: toolName } : (request.toolChoice?.type === "tool" ? request.toolChoice : { type: "any" }),
+    tools: alone ? [schemaTool(output)] : [...request.tools, schemaTool(output)],
+    toolChoice: forces ? forcedChoice(request, alone) : { type: "auto" },
   };
+  if (!forces) dropped.push("response_format");
   if (alone) adapted.parallelToolCalls = false;
-  const oldClaude = (wire === "anthropic-messages" || wire === "bedrock-converse") && !anthropicFacts(target.model).adaptive;
-  if (adapted.reasoning !== undefined && adapted.reasoning.effort !== "none" && oldClaude) {
+  if (
+    adapted.reasoning !== undefined &&
+    adapted.reasoning.effort !== "none" &&
+    isClaudes(wire) &&
+    !targetFacts(target).adaptive
+  ) {
     delete adapted.reasoning;
     dropped.push("reasoning");
   }
-  return { request: adapted, dropped, restore: asText(isObjectSchema) };
+  return { request: adapted, dropped, restore: asText(isObjectSchema(output)) };
 };
 
-const unwrap = (text: string): string => {
-  try {
-    const value = JSON.parse(text) as { value?: unknown };
-    return JSON.stringify(value.value ?? null);
-  } catch {
-    return text;
-  }
+const forcedChoice = ({ toolChoice }: ChatRequest, alone: boolean): ToolChoice => {
+  if (alone) return { type: "tool", name: schemaToolName };
+  if (toolChoice?.type === "tool") return toolChoice;
+  return toolChoice?.type === "subset"
+    ? { ...toolChoice, names: [...toolChoice.names, schemaToolName], required: true }
+    : { type: "any" };
 };
 
-const asText = (isObjectSchema: boolean): Restorer => {
-  const ours = new Set<number>();
-  const held = new Map<number, string>();
-  let others = false;
-  const reasonOf = (reason: ChatResponse["reason"], found: boolean, rest: boolean): ChatResponse["reason"] =>
-    reason === "tool-calls" && found && !rest ? "end" : reason;
-  return {
-    response: (response) => {
-      const found = response.parts.some((part) => part.type === "tool-call" && part.name === toolName);
-      const rest = response.parts.some((part) => part.type === "tool-call" && part.name !== toolName);
-      if (!found) return response;
-      return {
-        ...response,
-        reason: reasonOf(response.reason, found, rest),
-        // What was said beside the answer would spoil its JSON.
-        parts: response.parts.flatMap((part): Part[] => {
-          if (part.type === "text") return [];
-          return part.type === "tool-call" && part.name === toolName
-            ? [{ type: "text", text: isObjectSchema ? part.arguments : unwrap(part.arguments) }]
-            : [part];
-        }),
-      };
-    },
-    events: (events) =>
-      events.flatMap((event): StreamEvent[] => {
-        if (event.type === "part-start") {
-          if (event.part.type !== "tool-call") return [event];
-          if (event.part.name !== toolName) {
-            others = true;
-            return [event];
-          }
-          ours.add(event.index);
-          const begun = event.part.arguments;
-          held.set(event.index, begun);
-          const start: StreamEvent = { ...event, part: { type: "text", text: "" } };
-          return isObjectSchema && begun !== "" ? [start, { type: "part-delta", index: event.index, delta: { type: "text", text: begun } }] : [start];
-        }
-        if (event.type === "part-delta" && ours.has(event.index)) {
-          if (event.delta.type !== "arguments") return [];
-          if (isObjectSchema) return [{ ...event, delta: { type: "text", text: event.delta.text } }];
-          held.set(event.index, (held.get(event.index) ?? "") + event.delta.text);
-          return [];
-        }
-        if (event.type === "part-end" && ours.has(event.index)) {
-          const end: StreamEvent = { type: "part-end", index: event.index };
-          if (isObjectSchema) return [end];
-          return [{ type: "part-delta", index: event.index, delta: { type: "text", text: unwrap(held.get(event.index) ?? "") } }, end];
-        }
-        if (event.type === "response-end") return [{ ...event, reason: reasonOf(event.reason, ours.size > 0, others) }];
-        return [event];
-      }),
-  };
-};
+const isOurs = (part: Part): boolean => part.type === "tool-call" && part.name === schemaToolName;
+
+const asText = (isObject: boolean): Restorer => ({
+  events: schemaToolEvents(schemaToolName, isObject),
+  response: (response): ChatResponse => {
+    if (!response.parts.some(isOurs)) return response;
+    const others = response.parts.some((part) => part.type === "tool-call" && !isOurs(part));
+    const parts = response.parts.flatMap((part): Part[] => {
+      // What was said beside the answer would spoil its JSON.
+      if (part.type === "text" && !others) return [];
+      if (part.type !== "tool-call" || !isOurs(part)) return [part];
+      return [{ type: "text", text: isObject ? part.arguments : unwrap(part.arguments) }];
+    });
+    const { native: _native, ...rest } = response;
+    return response.reason === "tool-calls" && !others ? { ...rest, reason: "end", parts } : { ...response, parts };
+  },
+});

@@ -1,9 +1,9 @@
 // Tool names and call ids that a target refuses, mapped there and back, in the history too (F20).
-import type { ChatResponse, StreamEvent } from "../../model/event.ts";
+import type { StreamEvent } from "../../model/event.ts";
 import type { Part } from "../../model/message.ts";
 import type { ChatRequest, ToolChoice } from "../../model/request.ts";
 import type { WireId } from "../../model/wire-id.ts";
-import type { Restorer } from "./restore.ts";
+import { mapResponseParts, type Restorer } from "./restore.ts";
 
 type Rule = { name: RegExp; nameLength: number; id: RegExp; idLength: number };
 
@@ -12,8 +12,18 @@ const rules: Record<WireId, Rule> = {
   "anthropic-messages": { name: /^[A-Za-z0-9_-]{1,128}$/, nameLength: 128, id: /^[A-Za-z0-9_-]+$/, idLength: 256 },
   "openai-chat": { name: /^[A-Za-z0-9_-]{1,64}$/, nameLength: 64, id: /^[\x21-\x7e]{1,64}$/, idLength: 64 },
   "openai-responses": { name: /^[A-Za-z0-9_-]{1,64}$/, nameLength: 64, id: /^[\x21-\x7e]{1,64}$/, idLength: 64 },
-  "gemini-generate": { name: /^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$/, nameLength: 64, id: /^[\x21-\x7e]+$/, idLength: 1_024 },
-  "bedrock-converse": { name: /^[A-Za-z][A-Za-z0-9_-]{0,63}$/, nameLength: 64, id: /^[A-Za-z0-9_-]{1,64}$/, idLength: 64 },
+  "gemini-generate": {
+    name: /^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$/,
+    nameLength: 64,
+    id: /^[\x21-\x7e]+$/,
+    idLength: 1_024,
+  },
+  "bedrock-converse": {
+    name: /^[A-Za-z][A-Za-z0-9_-]{0,63}$/,
+    nameLength: 64,
+    id: /^[A-Za-z0-9_-]{1,64}$/,
+    idLength: 64,
+  },
 };
 
 const hash = (text: string): string => {
@@ -29,14 +39,12 @@ const legal = (text: string, length: number): string => {
   return `${(letters === "" ? "t" : letters).slice(0, length - ending.length)}${ending}`;
 };
 
-const mapParts = (parts: readonly Part[], map: (part: Part) => Part): Part[] => parts.map(map);
-
 const choiceWith = (choice: ToolChoice, name: (text: string) => string): ToolChoice => {
   if (choice.type === "tool") return { ...choice, name: name(choice.name) };
   return choice.type === "subset" ? { ...choice, names: choice.names.map(name) } : choice;
 };
 
-/** Same-wire calls keep their names: a host that refuses one says so itself. */
+/** Calls whose bytes pass keep their names: a host that refuses one says so itself. */
 export const mapToolNames = (request: ChatRequest, wire: WireId): { request: ChatRequest; restore?: Restorer } => {
   const rule = rules[wire];
   const names = new Set<string>();
@@ -44,8 +52,14 @@ export const mapToolNames = (request: ChatRequest, wire: WireId): { request: Cha
   for (const tool of request.tools) if (tool.type !== "hosted" && !rule.name.test(tool.name)) names.add(tool.name);
   for (const message of request.messages)
     for (const part of message.parts) {
-      if ((part.type === "tool-call" || part.type === "tool-result") && part.name !== undefined && !rule.name.test(part.name)) names.add(part.name);
-      if ((part.type === "tool-call" || part.type === "tool-result") && !rule.id.test(part.callId)) ids.add(part.callId);
+      if (
+        (part.type === "tool-call" || part.type === "tool-result") &&
+        part.name !== undefined &&
+        !rule.name.test(part.name)
+      )
+        names.add(part.name);
+      if ((part.type === "tool-call" || part.type === "tool-result") && !rule.id.test(part.callId))
+        ids.add(part.callId);
     }
   if (names.size === 0 && ids.size === 0) return { request };
 
@@ -58,7 +72,7 @@ export const mapToolNames = (request: ChatRequest, wire: WireId): { request: Cha
     tools: request.tools.map((tool) => (tool.type === "hosted" ? tool : { ...tool, name: nameOf(tool.name) })),
     messages: request.messages.map((message) => ({
       ...message,
-      parts: mapParts(message.parts, (part) => {
+      parts: message.parts.map((part): Part => {
         if (part.type === "tool-call") return { ...part, name: nameOf(part.name), callId: idOf(part.callId) };
         if (part.type !== "tool-result") return part;
         return { ...part, callId: idOf(part.callId), ...(part.name === undefined ? {} : { name: nameOf(part.name) }) };
@@ -68,13 +82,14 @@ export const mapToolNames = (request: ChatRequest, wire: WireId): { request: Cha
   if (request.toolChoice !== undefined) mapped.toolChoice = choiceWith(request.toolChoice, nameOf);
   if (names.size === 0) return { request: mapped };
 
-  const restorePart = (part: Part): Part => (part.type === "tool-call" ? { ...part, name: back.get(part.name) ?? part.name } : part);
+  const restorePart = (part: Part): Part =>
+    part.type === "tool-call" ? { ...part, name: back.get(part.name) ?? part.name } : part;
   return {
     request: mapped,
     restore: {
       events: (events): StreamEvent[] =>
         events.map((event) => (event.type === "part-start" ? { ...event, part: restorePart(event.part) } : event)),
-      response: (response): ChatResponse => ({ ...response, parts: mapParts(response.parts, restorePart) }),
+      response: (response) => mapResponseParts(response, restorePart),
     },
   };
 };

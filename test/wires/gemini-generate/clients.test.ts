@@ -7,7 +7,7 @@ import { GoogleGenerativeAI } from "@google/generative-ai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GatewayError } from "../../../lib/model/error.ts";
 import type { ChatResponse, StreamEvent } from "../../../lib/model/event.ts";
-import type { JsonObject } from "../../../lib/model/json.ts";
+import { isObject, type JsonObject } from "../../../lib/model/json.ts";
 import { geminiGenerate } from "../../../lib/wires/gemini-generate/index.ts";
 import { fold, unfold } from "../../../lib/wires/shared/fold.ts";
 import { bodyOf, haveRecordings, recordings } from "../../recorded.ts";
@@ -76,7 +76,12 @@ const withGenerativeAi = async (name: string): Promise<Seen> => {
 const expected = (answer: ChatResponse): Omit<Seen, "finish" | "usage"> => ({
   text: answer.parts.map((part) => (part.type === "text" ? part.text : "")).join(""),
   calls: answer.parts.flatMap((part) =>
-    part.type === "tool-call" ? [{ name: part.name, args: JSON.parse(part.arguments) as unknown }] : [],
+    part.type === "tool-call"
+      ? [{ name: part.name, args: JSON.parse(part.arguments) as unknown }]
+      : // What a server was called for and has answered in place still stands in the answer.
+        part.type === "opaque" && isObject(part.value) && isObject(part.value["functionCall"])
+        ? [{ name: part.value["functionCall"]["name"] as string, args: part.value["functionCall"]["args"] }]
+        : [],
   ),
 });
 
