@@ -18,15 +18,12 @@ import { mayPass, passThrough } from "./chat/same-wire.ts";
 
 export type ChatServices = {
   resolve: (model: string) => readonly RouteTarget[];
-  provider: (id: string) => Promise<Provider>;
-  wire: (id: WireId) => Wire;
+  prepare: Preparer;
   meter: (start: MeterStart) => Meter;
   fetchMedia: MediaFetcher;
   breaker: Breaker;
   retry: RetryPolicy;
   clock: Clock;
-  /** The most output tokens a model can make, where known. */
-  outputLimit: (provider: Provider, model: string) => number | undefined;
 };
 
 /** Client headers that reach a provider; its trace goes on from ours. Betas are filtered by the provider's own allow list (F21). */
@@ -66,12 +63,19 @@ const readOrRecord = (call: ChatCall, meterFor: (model: string, stream: boolean)
 };
 
 /** What a route's calls share, whoever makes them. */
-type Prepared = { provider: Provider; target: Target; wires: Map<WireId, Wire> };
+type Prepared = { provider: Provider; target: Target; upstream: Wire };
+/** By the client's wire. A promise only where the provider is not there yet. */
+export type Preparer = (route: RouteTarget, client: WireId) => Prepared | Promise<Prepared>;
 
 /** The resolver gives the same object for the same name, so that what follows from it is worked out once. */
-const createPreparer = (services: ChatServices): ((route: RouteTarget) => Prepared | Promise<Prepared>) => {
-  const known = new WeakMap<RouteTarget, Prepared>();
-  const prepare = async (route: RouteTarget): Promise<Prepared> => {
+export const createPreparer = (services: {
+  provider: (id: string) => Promise<Provider>;
+  wire: (id: WireId) => Wire;
+  /** The most output tokens a model can make, where known. */
+  outputLimit: (provider: Provider, model: string) => number | undefined;
+}): Preparer => {
+  const known = new WeakMap<RouteTarget, Map<WireId, Prepared>>();
+  const prepare = async (route: RouteTarget, client: WireId): Promise<Prepared> => {
     const provider = await services.provider(route.provider);
     const target: Target = {
       provider: provider.id,
@@ -80,16 +84,17 @@ const createPreparer = (services: ChatServices): ((route: RouteTarget) => Prepar
       dialect: provider.dialect(route.model),
       ...limitOf(route.maxOutputTokens ?? services.outputLimit(provider, route.model)),
     };
-    const prepared = { provider, target, wires: new Map<WireId, Wire>() };
-    known.set(route, prepared);
+    const prepared = { provider, target, upstream: services.wire(upstreamWire(provider, route.model, client)) };
+    const byWire = known.get(route) ?? new Map<WireId, Prepared>();
+    known.set(route, byWire.set(client, prepared));
     return prepared;
   };
-  return (route) => known.get(route) ?? prepare(route);
+  return (route, client) => known.get(route)?.get(client) ?? prepare(route, client);
 };
 
-export const createChat = (services: ChatServices): ((call: ChatCall) => Promise<Reply>) => {
-  const prepared = createPreparer(services);
-  return async (call) => {
+export const createChat =
+  (services: ChatServices) =>
+  async (call: ChatCall): Promise<Reply> => {
     const { invocation, wire } = call;
     const meterFor = (model: string, stream: boolean): Meter =>
       services.meter({
@@ -113,12 +118,9 @@ export const createChat = (services: ChatServices): ((call: ChatCall) => Promise
         services.clock,
         invocation.signal,
         async (route, number) => {
-          const ready = prepared(route);
-          const { provider, target, wires } = ready instanceof Promise ? await ready : ready;
+          const ready = services.prepare(route, wire.id);
+          const { provider, target, upstream } = ready instanceof Promise ? await ready : ready;
           firstMaker ??= target.maker;
-          let upstream = wires.get(wire.id);
-          if (upstream === undefined)
-            wires.set(wire.id, (upstream = services.wire(upstreamWire(provider, route.model, wire.id))));
           const attempt: Attempt = {
             provider,
             number,
@@ -151,7 +153,6 @@ export const createChat = (services: ChatServices): ((call: ChatCall) => Promise
       throw new GatewayError(error.code, error.message, { ...error.details, headers });
     }
   };
-};
 
 /** A provider that refuses the gateway's key: told with the provider's own status (docs/decisions/0004). */
 export const outwards = (error: GatewayError): GatewayError =>

@@ -84,7 +84,13 @@ export type ServerConfig = {
 export type AuthConfig = {
   /** `open` is allowed on loopback only. */
   mode: "open" | "keys";
-  keys: { name: string; key: string }[];
+  keys: {
+    name: string;
+    key: string;
+    /** Whose threads the key works on: nothing of another tenant, or of another owner within it, can be reached. Default `default`, and the key's name. */
+    tenant?: string;
+    owner?: string;
+  }[];
 };
 
 export type CorsConfig = {
@@ -106,6 +112,8 @@ export type HeddleConfig = {
   auth: AuthConfig;
   cors: CorsConfig | undefined;
   log: { level: "debug" | "info" | "warn" | "error" | "silent" };
+  /** `sqlite`: threads, runs and responses are kept in a file below `dataDir`. `none`: nothing is kept, and what needs it is refused. */
+  storage: "sqlite" | "none";
   /** Where stores keep their files. */
   dataDir: string;
   /** Things worth telling the operator at start: aliases in use, settings ignored. Never a value. */

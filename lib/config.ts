@@ -150,6 +150,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     auth: { mode: file.auth?.mode ?? (keys.length > 0 ? "keys" : "open"), keys },
     cors: corsOf(file),
     log: { level: read.oneOf("HEDDLE_LOG_LEVEL", levels) ?? file.log?.level ?? shared.level ?? "info" },
+    storage: file.storage ?? "sqlite",
     dataDir: env["HEDDLE_DATA"] ?? file.dataDir ?? ".heddle",
     notices,
   };

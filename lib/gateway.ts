@@ -2,20 +2,24 @@
 import type { Call, Headers, Invocation, Reply } from "./model/call.ts";
 import { GatewayError, toGatewayError } from "./model/error.ts";
 import type { Usage } from "./model/usage.ts";
-import { createChat } from "./chat.ts";
+import { createChat, createPreparer, forwardedHeaders } from "./chat.ts";
 import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
-import { createAuthenticator } from "./auth/static-keys.ts";
+import { type Caller, createAuthenticator } from "./auth/static-keys.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
 import { createMediaFetcher, type MediaFetcher } from "./http/media-fetch.ts";
 import type { Transport } from "./http/transport.ts";
 import { createRegistry, type Registry } from "./providers/registry.ts";
-import { outputLimit } from "./providers/model-limits.ts";
+import { contextWindow, outputLimit } from "./providers/model-limits.ts";
 import { createBreaker } from "./routing/breaker.ts";
 import { createResolver, type RouteTarget } from "./routing/resolve.ts";
 import { type Clock, systemClock } from "./routing/retry.ts";
 import { allRoutes, asksForArray, wireOf } from "./routes/index.ts";
+import { envelopeOf } from "./routes/envelopes.ts";
 import type { Route } from "./routes/route.ts";
+import { parseThreadRef } from "./turns/ref.ts";
+import type { ModelServices, Storage } from "./turns/services.ts";
+import type { Threads } from "./turns/open.ts";
 import { createCostOf } from "./telemetry/cost.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
@@ -29,6 +33,8 @@ export type Platform = {
   log: Log;
   clock?: Clock;
   version: string;
+  /** Where threads, runs and kept answers lie; opened when first needed. Without it nothing is kept, and what needs it is refused. */
+  storage?: () => Promise<Storage>;
   /** True once the process has begun to end: readiness says so. */
   draining?: () => boolean;
 };
@@ -43,11 +49,38 @@ export type Services = {
   fetchMedia: MediaFetcher;
   metrics: Metrics;
   clock: Clock;
+  /** Threads and their runs; undefined where nothing is kept. */
+  threads: (() => Promise<Threads>) | undefined;
   version: string;
   draining: () => boolean;
 };
 
-export type Gateway = (call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>;
+export type Gateway = ((call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>) & {
+  /** What a queue's message is about; rejects where it should come again. */
+  work: (id: string) => Promise<void>;
+  /** Ends what died, deletes what is past its end, wakes what waits: to be called every few seconds or minutes, anywhere. */
+  sweep: () => Promise<void>;
+};
+
+/** The threads open once, at the first call that needs them; a failure is told each time, not kept. */
+const openOnce = (
+  storage: (() => Promise<Storage>) | undefined,
+  models: ModelServices,
+): (() => Promise<Threads>) | undefined => {
+  if (storage === undefined) return undefined;
+  let opening: Promise<Threads> | undefined;
+  const open = async (): Promise<Threads> => {
+    const [{ openThreads }, opened] = await Promise.all([import("./turns/open.ts"), storage()]);
+    return openThreads(opened, models);
+  };
+  return () => {
+    opening ??= open().catch((thrown: unknown) => {
+      opening = undefined;
+      throw toGatewayError(thrown);
+    });
+    return opening;
+  };
+};
 
 const createServices = (platform: Platform, config: HeddleConfig): Services => {
   const clock = platform.clock ?? systemClock;
@@ -74,17 +107,14 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     });
   };
   const fetchMedia = createMediaFetcher();
-  const chat = createChat({
-    resolve,
+  const { retry } = config;
+  const breaker = createBreaker(clock.now);
+  const prepare = createPreparer({
     provider: registry.get,
     wire: (id) => wires[id],
-    meter,
-    fetchMedia,
-    breaker: createBreaker(clock.now),
-    retry: config.retry,
-    clock,
     outputLimit: (provider, model) => outputLimit(provider.kind, model),
   });
+  const chat = createChat({ resolve, prepare, meter, fetchMedia, breaker, retry, clock });
   return {
     config,
     registry,
@@ -94,6 +124,17 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     fetchMedia,
     metrics,
     clock,
+    threads: openOnce(platform.storage, {
+      resolve,
+      prepare: async (route, wire) => prepare(route, wire),
+      forwarded: forwardedHeaders,
+      contextWindow: (provider, model) => contextWindow(provider.kind, model),
+      meter,
+      fetchMedia,
+      breaker,
+      retry,
+      clock,
+    }),
     version: platform.version,
     draining: platform.draining ?? (() => false),
   };
@@ -137,14 +178,17 @@ const checkBody = (call: Call): void => {
     });
 };
 
+/** Who asks where no key is asked for. */
+const nobody: Caller = { name: "none", open: true, tenant: "", owner: "" };
+
 export const createGateway = (platform: Platform, config: HeddleConfig): Gateway => {
   const services = createServices(platform, config);
   const authenticate = createAuthenticator(config.auth);
 
-  /** The name of the caller's key. A refusal has a record, as every call has. */
-  const callerOf = (call: Call, { requestId }: Invocation, { traceId }: Trace): string => {
+  /** A refusal has a record, as every call has. */
+  const callerOf = (call: Call, { requestId }: Invocation, { traceId }: Trace): Caller => {
     try {
-      return authenticate(call).name;
+      return authenticate(call);
     } catch (thrown) {
       const error = toGatewayError(thrown);
       const start = { requestId, traceId, wire: wireOf(call).id, operation: "authenticate", model: "", stream: false };
@@ -157,13 +201,15 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     checkBody(call);
     const { route, params } = findRoute(call);
     const trace = traceOf(call.headers);
+    const caller = route.authenticated ? callerOf(call, invocation, trace) : nobody;
     return route.handle({
       call,
       invocation,
       params,
       query: () => new URLSearchParams(call.query),
       wire: wireOf(call),
-      keyName: route.authenticated ? callerOf(call, invocation, trace) : "none",
+      keyName: caller.name,
+      caller,
       trace,
       services,
     });
@@ -173,6 +219,15 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     const error = toGatewayError(thrown);
     if (error.code === "internal")
       platform.log.error("internal error", { requestId: invocation.requestId, cause: error.cause ?? error });
+    const envelope = envelopeOf(call);
+    if (envelope !== undefined) {
+      const { status, headers, contentType, body } = envelope(error, invocation.requestId);
+      return {
+        status,
+        headers: { ...headers, ...error.details.headers, "content-type": contentType },
+        body: JSON.stringify(body),
+      };
+    }
     const wire = wireOf(call);
     const native = error.details.native;
     const encoded = wire.encodeError(error, invocation.requestId);
@@ -185,7 +240,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     };
   };
 
-  return async (call, invocation, failure) => {
+  const handle = async (call: Call, invocation: Invocation, failure?: unknown): Promise<Reply> => {
     const early = config.cors === undefined ? undefined : preflight(config.cors, call);
     let reply: Reply;
     try {
@@ -200,4 +255,16 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     if (config.cors !== undefined) Object.assign(headers, corsHeaders(config.cors, call.headers["origin"]));
     return reply;
   };
+
+  return Object.assign(handle, {
+    work: async (id: string): Promise<void> => {
+      const place = parseThreadRef(id);
+      if (place === undefined || services.threads === undefined) return;
+      const { turns } = await services.threads();
+      await turns.work(place.tenant, place.thread);
+    },
+    sweep: async (): Promise<void> => {
+      if (services.threads !== undefined) await (await services.threads()).turns.sweep();
+    },
+  });
 };

@@ -16,6 +16,11 @@ const allowed: Record<string, readonly string[]> = {
   routing: ["model"],
   telemetry: ["model", "config-types"],
   auth: ["model", "config-types"],
+  remote: ["model"],
+  stores: ["model", "remote"],
+  threads: ["model", "stores", "blobs", "queues"],
+  queues: ["model"],
+  blobs: ["model", "remote"],
   config: ["model", "config-types", "providers", "wires"],
   "config-types": ["providers", "wires"],
   chat: ["model", "http", "wires", "providers", "routing", "telemetry"],
@@ -23,7 +28,8 @@ const allowed: Record<string, readonly string[]> = {
   gateway: ["*"],
 };
 
-/** Packages that only providers and functions may load: the vendors' SDKs. */
+/** Packages that only providers, the implementations of ports and functions may load: the vendors' SDKs. */
+const mayLoadSdk: ReadonlySet<string> = new Set(["providers", "stores", "blobs"]);
 const vendorSdk = /^(?:openai|@anthropic-ai\/|@google\/|@aws-sdk\/|@azure\/|@smithy\/)/;
 
 const filesUnder = (folder: string): string[] =>
@@ -32,7 +38,7 @@ const filesUnder = (folder: string): string[] =>
     return statSync(path).isDirectory() ? filesUnder(path) : path.endsWith(".ts") ? [path] : [];
   });
 
-type Import = { from: string; specifier: string; typeOnly: boolean };
+type Import = { from: string; specifier: string; typeOnly: boolean; dynamic?: boolean };
 
 const importsOf = (file: string): Import[] => {
   const text = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
@@ -40,7 +46,7 @@ const importsOf = (file: string): Import[] => {
   for (const match of text.matchAll(/(?:^|\n)\s*(import|export)\s+(type\s+)?[^;"']*?from\s*["']([^"']+)["']/g))
     found.push({ from: file, specifier: match[3] ?? "", typeOnly: match[2] !== undefined });
   for (const match of text.matchAll(/(?:^|[^\w.])import\(\s*["']([^"']+)["']\s*\)/g))
-    found.push({ from: file, specifier: match[1] ?? "", typeOnly: false });
+    found.push({ from: file, specifier: match[1] ?? "", typeOnly: false, dynamic: true });
   for (const match of text.matchAll(/(?:^|\n)\s*import\s+["']([^"']+)["']/g))
     found.push({ from: file, specifier: match[1] ?? "", typeOnly: false });
   return found;
@@ -76,9 +82,32 @@ describe("architecture", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("a vendor's SDK is loaded by providers alone; wires take its types", () => {
+  test("a vendor's SDK is loaded by providers and the implementations of ports alone; wires take its types", () => {
     const wrong = imports.flatMap(({ from, specifier, typeOnly }) =>
-      vendorSdk.test(specifier) && layerOf(from) !== "providers" && !(typeOnly && layerOf(from) === "wires")
+      vendorSdk.test(specifier) && !mayLoadSdk.has(layerOf(from)) && !(typeOnly && layerOf(from) === "wires")
+        ? [`${relative(root, from)} -> ${specifier}`]
+        : [],
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("stores and blobs are known by their ports alone: only functions choose an implementation", () => {
+    const ports = new Set(["lib/stores/table.ts", "lib/blobs/blobs.ts"]);
+    const implemented = new Set(["stores", "blobs"]);
+    const wrong = imports.flatMap(({ from, specifier }) => {
+      if (!specifier.startsWith(".")) return [];
+      const to = relative(root, resolve(dirname(from), specifier));
+      const there = to.startsWith("lib/") ? layerOf(join(root, to)) : "";
+      return implemented.has(there) && layerOf(from) !== there && !ports.has(to)
+        ? [`${relative(root, from)} -> ${to}`]
+        : [];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("the SDKs of stores and blobs load when one is opened, not before", () => {
+    const wrong = imports.flatMap(({ from, specifier, typeOnly, dynamic }) =>
+      vendorSdk.test(specifier) && ["stores", "blobs"].includes(layerOf(from)) && !typeOnly && !dynamic
         ? [`${relative(root, from)} -> ${specifier}`]
         : [],
     );

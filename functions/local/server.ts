@@ -4,7 +4,12 @@ import type { HeddleConfig } from "../../lib/config-types.ts";
 import { createGateway } from "../../lib/gateway.ts";
 import { createUndiciTransport } from "../../lib/http/undici-transport.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
+import { systemClock } from "../../lib/routing/retry.ts";
 import { createHttpServer } from "./http.ts";
+import { createLocalStorage } from "./platform.ts";
+
+/** How often runs are looked for whose process died. */
+const sweepMs = 5_000;
 
 export type RunningServer = {
   url: string;
@@ -18,16 +23,25 @@ export const startServer = async (
   options: { version: string; write: (line: string) => void },
 ): Promise<RunningServer> => {
   const transport = createUndiciTransport(config.timeouts);
+  const log = createLog({ level: config.log.level, write: options.write });
+  const storage = createLocalStorage(config, systemClock, log);
   let draining = false;
   const gateway = createGateway(
     {
       transport,
-      log: createLog({ level: config.log.level, write: options.write }),
+      log,
       version: options.version,
       draining: () => draining,
+      ...(config.storage === "none" ? {} : { storage: storage.open }),
     },
     config,
   );
+  storage.onMessage(gateway.work);
+  const sweeper = setInterval(() => {
+    // A server that was started anew may find runs of the process before it.
+    if (!draining && config.storage !== "none")
+      gateway.sweep().catch((cause: unknown) => log.error("sweep failed", { cause }));
+  }, sweepMs).unref();
   const { server, drain } = createHttpServer(gateway, config.server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -42,7 +56,9 @@ export const startServer = async (
     url: `http://${host}:${port}`,
     stop: async () => {
       draining = true;
+      clearInterval(sweeper);
       await drain();
+      await storage.close();
       await transport.close();
     },
   };

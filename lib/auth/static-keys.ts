@@ -8,7 +8,11 @@ export type Caller = {
   /** The key's name; `open` under open access. */
   name: string;
   open: boolean;
+  tenant: string;
+  owner: string;
 };
+
+const defaultTenant = "default";
 
 const refused = (message: string): GatewayError =>
   new GatewayError("authentication", message, { headers: { "www-authenticate": "Bearer" } });
@@ -22,7 +26,7 @@ const slotSize = 256;
  */
 export const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) => {
   if (auth.mode === "open") {
-    const caller: Caller = { name: "open", open: true };
+    const caller: Caller = { name: "open", open: true, tenant: defaultTenant, owner: "open" };
     return () => caller;
   }
   const { hash, timingSafeEqual } = process.getBuiltinModule("node:crypto");
@@ -33,10 +37,10 @@ export const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) 
     slot[slotSize - 1] = slot.write(fits ? text : hash("sha256", text, "hex"));
     slot[slotSize - 2] = fits ? 0 : 1;
   };
-  const keys = auth.keys.map(({ name, key }) => {
+  const keys = auth.keys.map(({ name, key, tenant = defaultTenant, owner = name }) => {
     const slot = Buffer.alloc(slotSize);
     write(slot, key);
-    return { caller: { name, open: false }, slot };
+    return { caller: { name, open: false, tenant, owner }, slot };
   });
   const given = Buffer.alloc(slotSize);
   return (call) => {

@@ -63,8 +63,11 @@ export const clientEncoder = (read: ReadCall): EventEncoder =>
 /** Gemini's stream without `alt=sse` is one JSON array. */
 export const arrayType = "application/json; charset=UTF-8";
 
-/** The content type of a translated stream, in the form the client asked for. */
-export const streamType = (read: ReadCall): string => (read.call.array ? arrayType : read.call.wire.streamType);
+/** The content type of a stream that is encoded here. */
+export const clientEncoderType = (wire: ClientWire, array: boolean): string => (array ? arrayType : wire.streamType);
+
+/** The same, in the form the client asked for. */
+export const streamType = ({ call }: ReadCall): string => clientEncoderType(call.wire, call.array);
 
 /** What keeps a silent stream alive, in that form (F9). */
 export const heartbeatOf = (read: ReadCall): string => (read.call.array ? arrayHeartbeat : read.call.wire.heartbeat);

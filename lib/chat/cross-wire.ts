@@ -117,7 +117,7 @@ export const unfoldWhole = (read: ReadCall, attempt: Attempt, meter: Meter, body
   answerWhole(read, attempt, meter, body, { status: 200, headers: {} }, undefined);
 
 /** Tokens of an answer whose provider never told: four characters each. */
-const estimator = (): {
+export const estimator = (): {
   see: (events: readonly StreamEvent[]) => void;
   usage: () => Usage | undefined;
   output: () => number;
@@ -234,7 +234,7 @@ const translation = (
 };
 
 /** Reads until there is a real event (F25). An error before any part is a failure like any other (F27). */
-const firstEvents = async (
+export const firstEvents = async (
   iterator: AsyncIterator<Uint8Array>,
   decoder: EventDecoder,
   map: (events: StreamEvent[]) => StreamEvent[],

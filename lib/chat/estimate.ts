@@ -45,6 +45,10 @@ const partTokens = (part: Part): number => {
   }
 };
 
+/** Of a message's parts. */
+export const estimatePartTokens = (parts: readonly Part[]): number =>
+  parts.reduce((sum, part) => sum + partTokens(part), tokensPerMessage);
+
 /** Whole tokens, at least 1. */
 export const estimateInputTokens = (request: ChatRequest): number => {
   let total = 0;

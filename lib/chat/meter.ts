@@ -77,6 +77,7 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
         headers["heddle-provider"] = headerSafe(provider);
         headers["heddle-model"] = headerSafe(model);
       }
+      if (cost !== undefined) headers["heddle-cost"] = String(cost);
       return headers;
     },
     finish: (status, error) => {

@@ -42,6 +42,8 @@ const descriptions: Readonly<Record<string, string>> = {
   "cors.origins": 'Such as https://app.example.com; ["*"] is anyone, without credentials.',
   "cors.headers": 'Default ["*"]: what the browser asks for.',
   "log.level": "Default info.",
+  storage:
+    "sqlite (default): threads, runs and responses are kept in a file below dataDir. none: nothing is kept, and calls that need it are refused.",
   dataDir: "Where stores keep their files. Default .heddle.",
 };
 

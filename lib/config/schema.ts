@@ -110,7 +110,12 @@ export const configSchema = z.strictObject({
       mode: z.exactOptional(z.enum(["open", "keys"])),
       keys: z.exactOptional(
         z.array(
-          z.strictObject({ name: text, key: z.string().check(z.minLength(16, "expected at least 16 characters")) }),
+          z.strictObject({
+            name: text,
+            key: z.string().check(z.minLength(16, "expected at least 16 characters")),
+            tenant: z.exactOptional(text),
+            owner: z.exactOptional(text),
+          }),
         ),
       ),
     }),
@@ -136,6 +141,7 @@ export const configSchema = z.strictObject({
   log: z.exactOptional(
     z.strictObject({ level: z.exactOptional(z.enum(["debug", "info", "warn", "error", "silent"])) }),
   ),
+  storage: z.exactOptional(z.enum(["sqlite", "none"])),
   dataDir: z.exactOptional(text),
 });
 

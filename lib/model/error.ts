@@ -21,8 +21,14 @@ export const errorCodes = {
   method_not_allowed: { status: 405, retryable: false },
   request_timeout: { status: 408, retryable: false },
   conflict: { status: 409, retryable: false },
+  /** Another run holds the thread (F49). */
+  thread_busy: { status: 409, retryable: false },
+  /** `If-Match` names another version than the stored one. */
+  precondition_failed: { status: 412, retryable: false },
   request_too_large: { status: 413, retryable: false },
   unsupported_media_type: { status: 415, retryable: false },
+  /** An Idempotency-Key was used again with another body. */
+  idempotency_mismatch: { status: 422, retryable: false },
   rate_limited: { status: 429, retryable: true },
   quota_exceeded: { status: 429, retryable: false },
   cancelled: { status: 499, retryable: false },
@@ -34,6 +40,8 @@ export const errorCodes = {
   /** The gateway's own credential for the provider is missing or refused. */
   upstream_authentication: { status: 502, retryable: true },
   overloaded: { status: 503, retryable: true },
+  /** The store can't be reached, or doesn't say whether a write was done. */
+  storage: { status: 503, retryable: true },
   upstream_timeout: { status: 504, retryable: true },
 } as const satisfies Record<string, CodeFacts>;
 

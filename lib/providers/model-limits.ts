@@ -27,3 +27,33 @@ export const outputLimit = (kind: ProviderKind, model: string): number | undefin
   const name = model.slice(model.lastIndexOf("/") + 1).replace(/^ft:/, "");
   return limits.find(([pattern]) => pattern.test(name))?.[1];
 };
+
+/** Tokens of input and output together. */
+const windows: readonly (readonly [RegExp, number])[] = [
+  [/claude-(?:opus|sonnet)-(?:4-[6-9]|[5-9])/, 1_000_000],
+  [/claude/, 200_000],
+  [/^gpt-4\.1/, 1_047_576],
+  [/^gpt-5(?:\.\d+)?-chat/, 128_000],
+  [/^gpt-5/, 400_000],
+  [/^(?:gpt-4o|chatgpt-4o|gpt-4\.5|gpt-4-turbo|gpt-4-1106|gpt-4-0125|gpt-audio|o1-(?:mini|preview))/, 128_000],
+  [/^gpt-4-32k/, 32_768],
+  [/^gpt-4(?:-\d|$)/, 8192],
+  [/^gpt-3\.5/, 16_385],
+  [/^o\d/, 200_000],
+  [/^gemini-1\.5-pro/, 2_097_152],
+  [/^gemini/, 1_048_576],
+  [/^(?:grok-4-fast|grok-4-1-fast)/, 2_000_000],
+  [/^grok-4/, 256_000],
+  [/^(?:deepseek|mistral|llama-?3|qwen|gpt-oss)/, 128_000],
+];
+
+/** Undefined where nothing is known: then no history is cut. */
+export const contextWindow = (kind: ProviderKind, model: string): number | undefined => {
+  if (kind === "echo")
+    return /window-(\d+)/.exec(model)?.[1] === undefined ? undefined : Number(/window-(\d+)/.exec(model)?.[1]);
+  const name = model
+    .slice(model.lastIndexOf("/") + 1)
+    .replace(/^ft:/, "")
+    .toLowerCase();
+  return windows.find(([pattern]) => pattern.test(name))?.[1];
+};

@@ -4,8 +4,11 @@ import type { Call, Reply } from "../model/call.ts";
 import type { RequestContext } from "../wires/wire.ts";
 import type { Route, RouteContext } from "./route.ts";
 
-const generate = (context: RouteContext, path: RequestContext, array: boolean): Promise<Reply> =>
-  context.services.chat({
+const generate = (context: RouteContext, path: RequestContext, array: boolean): Promise<Reply> => {
+  const thread = context.call.headers["heddle-thread"];
+  if (thread !== undefined && thread !== "")
+    return import("./joined.ts").then(({ joinThread }) => joinThread(context, path, array, thread));
+  return context.services.chat({
     wire: context.wire,
     body: context.call.body,
     headers: context.call.headers,
@@ -16,6 +19,7 @@ const generate = (context: RouteContext, path: RequestContext, array: boolean): 
     trace: context.trace,
     invocation: context.invocation,
   });
+};
 
 const plain = (pattern: RegExp): Route => ({
   method: "POST",

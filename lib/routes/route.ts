@@ -3,6 +3,7 @@ import type { Call, Invocation, Reply } from "../model/call.ts";
 import type { ClientWire } from "../wires/wire.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import type { Services } from "../gateway.ts";
+import type { Caller } from "../threads/store.ts";
 
 export type RouteContext = {
   call: Call;
@@ -13,12 +14,14 @@ export type RouteContext = {
   wire: ClientWire;
   /** The name of the caller's key; `open` under open access. */
   keyName: string;
+  /** Whose threads are meant. On routes that need no key, nobody's. */
+  caller: Caller;
   trace: Trace;
   services: Services;
 };
 
 export type Route = {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Matched against the whole path. */
   pattern: RegExp;
   /** False for probes that need no key. */

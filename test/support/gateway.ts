@@ -23,6 +23,8 @@ export const startGateway = async (
     readFile: (path) => (path.endsWith("heddle.yaml") ? yaml || "{}" : undefined),
   });
   config.server.port = 0;
+  // Tests that want things kept say where.
+  if (env["HEDDLE_DATA"] === undefined && !yaml.includes("storage:")) config.storage = "none";
   change(config);
   const logs: Record<string, unknown>[] = [];
   const rawLogs: string[] = [];

@@ -24,8 +24,11 @@ const outgoing: Record<ErrorCode, { type: ErrorType | "request_too_large"; statu
   method_not_allowed: { type: "invalid_request_error" },
   request_timeout: { type: "timeout_error" },
   conflict: { type: "conflict_error" },
+  thread_busy: { type: "conflict_error" },
+  precondition_failed: { type: "conflict_error" },
   request_too_large: { type: "request_too_large" },
   unsupported_media_type: { type: "invalid_request_error" },
+  idempotency_mismatch: { type: "invalid_request_error" },
   rate_limited: { type: "rate_limit_error" },
   quota_exceeded: { type: "rate_limit_error" },
   cancelled: { type: "api_error" },
@@ -35,6 +38,7 @@ const outgoing: Record<ErrorCode, { type: ErrorType | "request_too_large"; statu
   upstream_unreachable: { type: "api_error" },
   upstream_authentication: { type: "api_error" },
   overloaded: { type: "overloaded_error", status: 529 },
+  storage: { type: "api_error" },
   upstream_timeout: { type: "timeout_error" },
 };
 

@@ -26,8 +26,11 @@ const statuses: Record<ErrorCode, string> = {
   method_not_allowed: "UNIMPLEMENTED",
   request_timeout: "DEADLINE_EXCEEDED",
   conflict: "ABORTED",
+  thread_busy: "ABORTED",
+  precondition_failed: "FAILED_PRECONDITION",
   request_too_large: "INVALID_ARGUMENT",
   unsupported_media_type: "INVALID_ARGUMENT",
+  idempotency_mismatch: "INVALID_ARGUMENT",
   rate_limited: "RESOURCE_EXHAUSTED",
   quota_exceeded: "RESOURCE_EXHAUSTED",
   cancelled: "CANCELLED",
@@ -37,6 +40,7 @@ const statuses: Record<ErrorCode, string> = {
   upstream_unreachable: "UNAVAILABLE",
   upstream_authentication: "INTERNAL",
   overloaded: "UNAVAILABLE",
+  storage: "UNAVAILABLE",
   upstream_timeout: "DEADLINE_EXCEEDED",
 };
 

@@ -25,8 +25,11 @@ const outgoing: Record<ErrorCode, { type: string; code: string | null; status?: 
   method_not_allowed: { type: request, code: "method_not_supported" },
   request_timeout: { type: request, code: "request_timeout" },
   conflict: { type: request, code: "conflict" },
+  thread_busy: { type: request, code: "thread_busy" },
+  precondition_failed: { type: request, code: "precondition_failed" },
   request_too_large: { type: request, code: "request_too_large" },
   unsupported_media_type: { type: request, code: "unsupported_media_type" },
+  idempotency_mismatch: { type: request, code: "idempotency_mismatch" },
   rate_limited: { type: "requests", code: "rate_limit_exceeded" },
   quota_exceeded: { type: "insufficient_quota", code: "insufficient_quota" },
   cancelled: { type: request, code: "cancelled" },
@@ -36,6 +39,7 @@ const outgoing: Record<ErrorCode, { type: string; code: string | null; status?: 
   upstream_unreachable: { type: "server_error", code: "upstream_unreachable" },
   upstream_authentication: { type: "server_error", code: "upstream_authentication" },
   overloaded: { type: "server_error", code: "server_overloaded" },
+  storage: { type: "server_error", code: "storage" },
   upstream_timeout: { type: "server_error", code: "upstream_timeout" },
 };
 

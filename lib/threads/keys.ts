@@ -1,0 +1,93 @@
+// Storage keys. Every partition begins with the tenant, then the thread: no read can leave either of them by accident.
+// Numbers are padded so that they sort as text.
+
+/** Safe in every store's keys, and without the separators used here. */
+const safe = (text: string): string => encodeURIComponent(text.toWellFormed()).replaceAll("~", "%7E");
+
+/** The same for text that may be long: stores cap their keys. What is cut off is told apart by a hash. */
+const short = (text: string): string => {
+  const encoded = safe(text);
+  return encoded.length <= 240
+    ? encoded
+    : `${encoded.slice(0, 160)}~${process.getBuiltinModule("node:crypto").hash("sha256", text, "hex")}`;
+};
+
+const padded = (value: number, width = 10): string => String(Math.max(0, Math.floor(value))).padStart(width, "0");
+const paddedTime = (ms: number): string => padded(ms, 15);
+
+/** All of a thread: its head, messages, runs, events, usage, and the items that put it into lists. */
+export const threadPartition = (tenant: string, thread: string): string => `${safe(tenant)}/thread/${safe(thread)}`;
+export const jobPartition = (tenant: string, job: string): string => `${safe(tenant)}/job/${safe(job)}`;
+export const idempotencyPartition = (tenant: string, owner: string, key: string): string =>
+  `${safe(tenant)}/once/${short(owner)}/${short(key)}`;
+export const blobScope = (tenant: string, thread: string): string => `${safe(tenant)}/${safe(thread)}`;
+
+export const headKey = "thread";
+/** By the revision that brought it. */
+export const profileKey = (revision: number): string => `p:${padded(revision)}`;
+export const messagePrefix = "m:";
+export const messageKey = (seq: number): string => `${messagePrefix}${padded(seq)}`;
+/** Says which message a client's own id became. */
+export const clientIdKey = (clientId: string): string => `c:${short(clientId)}`;
+/** A child that doesn't follow its parent at once: an edit or a regeneration. */
+export const branchPrefix = (parentSeq: number): string => `k:${padded(parentSeq + 1)}:`;
+export const branchKey = (parentSeq: number, seq: number): string => `${branchPrefix(parentSeq)}${padded(seq)}`;
+export const runPrefix = "r:";
+export const runKey = (run: string): string => `${runPrefix}${safe(run)}`;
+export const eventPrefix = (run: string): string => `e:${safe(run)}:`;
+/** By the number of the block's first event: two writers of one run meet on the same key, and one is refused. */
+export const eventKey = (run: string, first: number): string => `${eventPrefix(run)}${padded(first)}`;
+export const usagePrefix = "u:";
+export const usageKey = (run: string, step: number): string => `${usagePrefix}${safe(run)}:${padded(step, 4)}`;
+export const summaryPrefix = "s:";
+export const summaryKey = (upToSeq: number): string => `${summaryPrefix}${padded(upToSeq)}`;
+/** A body that lies in the blobs, so that deletion finds it without reading a message. */
+export const blobPrefix = "b:";
+export const blobKey = (hash: string): string => `${blobPrefix}${safe(hash)}`;
+/** A thread that reads a part of its history from here. */
+export const forkPrefix = "f:";
+export const forkKey = (thread: string): string => `${forkPrefix}${safe(thread)}`;
+export const listKeys = { owner: "i:owner", title: "i:title", due: "i:due" } as const;
+export const metadataListPrefix = "i:meta:";
+export const metadataListKey = (name: string): string => `${metadataListPrefix}${short(name)}`;
+
+export type IndexKey = { ipk: string; isk: string };
+
+/** Newest first is this order, descending. */
+export const ownerIndex = (tenant: string, owner: string): string => `${safe(tenant)}/owner/${short(owner)}`;
+export const titleIndex = (tenant: string, owner: string): string => `${safe(tenant)}/title/${short(owner)}`;
+export const metadataIndex = (tenant: string, owner: string, name: string, value: string): string =>
+  `${safe(tenant)}/meta/${short(owner)}/${short(name)}/${short(value)}`;
+export const usageIndex = (tenant: string): string => `${safe(tenant)}/usage`;
+export const byTime = (ms: number, id: string): string => `${paddedTime(ms)}:${safe(id)}`;
+export const byTitle = (title: string, id: string): string => `${normalTitle(title)}\u0001${safe(id)}`;
+export const titlePrefix = (prefix: string): string => normalTitle(prefix);
+
+/** Titles compare without regard to case or form; long ones by their beginning (keys are short in every store). */
+const normalTitle = (title: string): string => title.normalize("NFKC").toLowerCase().trim().slice(0, 120);
+
+/** The sweeper's lists span tenants. A tenant's own keys can't begin with `~`. */
+export const sweepShards = 8;
+export const activeIndex = (shard: number): string => `~sweep/runs/${shard}`;
+export const dueIndex = (shard: number): string => `~sweep/due/${shard}`;
+export const shardOf = (text: string): number => {
+  let sum = 0;
+  for (let at = 0; at < text.length; at += 1) sum = (sum * 31 + text.charCodeAt(at)) % 65_521;
+  return sum % sweepShards;
+};
+
+export const jobIndex = (shard: number): string => `~sweep/jobs/${shard}`;
+export const dueEntry = (tenant: string, thread: string, at: number): IndexKey => ({
+  ipk: dueIndex(shardOf(thread)),
+  isk: byTime(at, `${tenant}/${thread}`),
+});
+
+/** A run's id sorts by the time it was made. */
+export const newRunId = (now: number, random: string): string =>
+  `run_${now.toString(36).padStart(9, "0")}${random.slice(0, 15)}`;
+/** A message's id tells where it lies. */
+export const newMessageId = (seq: number, random: string): string => `msg_${seq.toString(36)}_${random.slice(0, 16)}`;
+export const seqOfMessageId = (id: string): number | undefined => {
+  const digits = /^msg_([0-9a-z]{1,8})_[A-Za-z0-9]+$/.exec(id)?.[1];
+  return digits === undefined ? undefined : Number.parseInt(digits, 36);
+};

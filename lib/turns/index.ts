@@ -1,0 +1,114 @@
+// Turns: the one way by which every wire's routes begin, resume and follow runs.
+import type { Headers } from "../model/call.ts";
+import type { JsonObject } from "../model/json.ts";
+import type { NewMessage } from "../threads/message-items.ts";
+import { resumeTurn } from "../threads/resume-turn.ts";
+import { loadRequest, type Run } from "../threads/run-items.ts";
+import { startNext, startTurn } from "../threads/start-turn.ts";
+import { sweep } from "../threads/sweep.ts";
+import type { Started, TurnStart } from "../threads/turns.ts";
+import { type Trace, traceOf } from "../telemetry/trace.ts";
+import { drive } from "./drive.ts";
+import { threadRef } from "./ref.ts";
+import type { TurnServices } from "./services.ts";
+import { summarizeLater } from "./summaries.ts";
+import type { NewTurn, RunSpec, Turn, TurnCall } from "./types.ts";
+
+export type Turns = {
+  /**
+   * Begins a run on a thread. Throws what `startTurn` throws: `not_found`, `thread_busy`, `invalid_request`; nothing is written then.
+   * `later`: it waits in any case, for the queue's worker.
+   */
+  begin: (call: TurnCall, turn: NewTurn) => Promise<Turn>;
+  /** The outputs of a parked run's tools, as messages: the same run goes on. */
+  resume: (call: TurnCall, thread: string, run: string, messages: readonly NewMessage[]) => Promise<Turn>;
+  /** The spec that a run was begun with. */
+  spec: (tenant: string, run: Run) => Promise<RunSpec>;
+  /** Carries out the run that waits longest on a thread, if it is free, and those after it: for workers and sweepers. */
+  work: (tenant: string, thread: string) => Promise<void>;
+  /** Ends dead runs, deletes what is past its end, and takes up the runs that wait behind them. */
+  sweep: () => Promise<void>;
+};
+
+const asJson = (spec: RunSpec): JsonObject => JSON.parse(JSON.stringify(spec)) as JsonObject;
+
+export const createTurns = (services: TurnServices): Turns => {
+  const { store, queue } = services;
+
+  const specOf = async (tenant: string, run: Run): Promise<RunSpec> =>
+    (await loadRequest(store, tenant, run)) as unknown as RunSpec;
+
+  /** Runs that wait behind one that ended are taken up by whoever ended it. */
+  const next = async (tenant: string, thread: string, trace: Trace): Promise<void> => {
+    for (let started = await startNext(store, tenant, thread); started !== undefined;) {
+      const spec = await specOf(tenant, started.run);
+      const ended = await drive(services, started, spec, trace).done;
+      started = ended?.waiting === true ? await startNext(store, tenant, thread) : undefined;
+    }
+  };
+
+  const carryOut = (started: Started, spec: RunSpec, { trace, waitUntil }: TurnCall): Turn => {
+    const { head } = started.lease;
+    const driven = drive(services, started, spec, trace);
+    const after = async (): Promise<void> => {
+      const ended = await driven.done;
+      if (ended?.waiting === true) {
+        if (queue === undefined) await next(head.tenant, head.id, trace);
+        else await queue.send({ id: threadRef(head.tenant, head.id) });
+      }
+      if (ended !== undefined) await summarizeLater(services, head.tenant, head.id, spec, trace);
+    };
+    // What comes after an answer fails on its own: the sweeper finds runs that wait.
+    waitUntil(after().catch(() => undefined));
+    return {
+      kind: "started",
+      thread: head.id,
+      run: started.run,
+      spec,
+      begun: driven.begun,
+      done: driven.done.then(() => undefined),
+      headers: () => driven.meter.headers(),
+    };
+  };
+
+  const standing = (kind: "queued" | "known", run: Run, spec: RunSpec): Turn => ({
+    kind,
+    thread: run.thread,
+    run,
+    spec,
+    begun: Promise.resolve(),
+    done: Promise.resolve(),
+    headers: (): Headers => ({}),
+  });
+
+  const turnOf = async (begun: TurnStart, spec: RunSpec, call: TurnCall): Promise<Turn> => {
+    const { tenant } = call.caller;
+    if (begun.kind === "started") return carryOut(begun, spec, call);
+    if (begun.kind === "known") return standing("known", begun.run, await specOf(tenant, begun.run));
+    return standing("queued", begun.run, spec);
+  };
+
+  return {
+    begin: async (call, { thread, spec, run, ...input }) => {
+      const begun = await startTurn(store, call.caller, thread, { ...input, run: { ...run, request: asJson(spec) } });
+      const turn = await turnOf(begun, spec, call);
+      if (turn.kind === "queued" && input.later === true) {
+        if (queue !== undefined) await queue.send({ id: threadRef(call.caller.tenant, thread) });
+        else call.waitUntil(next(call.caller.tenant, thread, call.trace).catch(() => undefined));
+      }
+      return turn;
+    },
+    resume: async (call, thread, run, messages) => {
+      const begun = await resumeTurn(store, call.caller, thread, run, messages);
+      return turnOf(begun, await specOf(call.caller.tenant, begun.run), call);
+    },
+    spec: specOf,
+    work: (tenant, thread) => next(tenant, thread, traceOf({})),
+    sweep: async () => {
+      const { waiting } = await sweep(store);
+      for (const { tenant, thread } of waiting)
+        if (queue === undefined) await next(tenant, thread, traceOf({}));
+        else await queue.send({ id: threadRef(tenant, thread) });
+    },
+  };
+};

@@ -1,0 +1,85 @@
+// Rolling summaries: made after a turn, when a thread nears its model's window, and laid over the messages, which stay.
+import { estimateInputTokens } from "../chat/estimate.ts";
+import type { Attempt } from "../chat/call.ts";
+import { GatewayError } from "../model/error.ts";
+import type { Message } from "../model/message.ts";
+import type { ChatRequest } from "../model/request.ts";
+import { planSummary, storeSummary, type SummaryPlan } from "../threads/context.ts";
+import { findHead } from "../threads/head.ts";
+import { providerHistory } from "../threads/history.ts";
+import type { Trace } from "../telemetry/trace.ts";
+import { createFolder } from "../wires/shared/fold.ts";
+import type { TurnServices } from "./services.ts";
+import type { RunSpec } from "./types.ts";
+import { openUpstream } from "./upstream.ts";
+
+const instructions =
+  "Summarise the conversation so far for the assistant that will continue it. Keep names, numbers, decisions, open questions, " +
+  "what the user wants and how, and what tools have found. Leave out greetings and repetition. Write plain text, no preamble.";
+const summaryTokens = 1_024;
+
+const requestFor = (model: string, plan: SummaryPlan, messages: readonly Message[]): ChatRequest => ({
+  model,
+  stream: true,
+  system: [
+    { type: "text", text: instructions },
+    ...(plan.previous === undefined
+      ? []
+      : [{ type: "text" as const, text: `Summary of what came before, to be carried on:\n${plan.previous}` }]),
+  ],
+  messages: [...messages, { role: "user", parts: [{ type: "text", text: "Write the summary now." }] }],
+  tools: [],
+  sampling: {},
+  maxOutputTokens: summaryTokens,
+});
+
+/** By the model that the turn was for; its first target. A failure leaves the thread as it was: the next turn tries again. */
+export const summarizeLater = async (
+  services: TurnServices,
+  tenant: string,
+  thread: string,
+  spec: RunSpec,
+  trace: Trace,
+): Promise<void> => {
+  const { store, models } = services;
+  const head = await findHead(store, tenant, thread);
+  if (head === undefined || head.strategy !== "summarize") return;
+  const [route] = models.resolve(spec.request.model);
+  if (route === undefined) return;
+  const { provider, target, upstream } = await models.prepare(route, spec.wire);
+  const window = models.contextWindow(provider, route.model);
+  if (window === undefined) return;
+  const fixed = estimateInputTokens({ ...spec.request, messages: [] });
+  const output = spec.request.maxOutputTokens ?? target.maxOutputTokens;
+  const plan = await planSummary(store, head, { window, fixed, ...(output === undefined ? {} : { output }) });
+  if (plan === undefined) return;
+  const meter = models.meter({
+    requestId: spec.requestId,
+    wire: spec.wire,
+    operation: "summarize",
+    model: spec.request.model,
+    stream: true,
+    keyName: spec.keyName,
+    traceId: trace.traceId,
+  });
+  meter.attempt({ provider: provider.id, model: route.model, number: 1 });
+  const attempt: Attempt = {
+    provider,
+    number: 1,
+    moved: false,
+    signal: AbortSignal.timeout(models.retry.totalMs),
+    headers: models.forwarded({}, provider, trace),
+    upstream,
+    target,
+  };
+  const folder = createFolder();
+  const asked = requestFor(spec.request.model, plan, providerHistory(plan.messages, target.maker));
+  const answer = await openUpstream(asked, attempt, { strict: false, fetchMedia: models.fetchMedia });
+  for (const event of answer.first) folder.push(event);
+  for await (const events of answer.rest) for (const event of events) folder.push(event);
+  const { parts, usage } = folder.partial();
+  const text = parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+  if (usage !== undefined) meter.usage(usage);
+  meter.finish(200, text === "" ? new GatewayError("upstream_error", "The summary is empty.") : undefined);
+  if (text !== "") await storeSummary(store, head, plan, text);
+};
