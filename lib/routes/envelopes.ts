@@ -36,8 +36,10 @@ const detail: Envelope = (error) => ({
 const native = /^\/v1\/(?:threads|jobs|admin)(?:\/|$)/;
 const siili = /^\/(?:[\w-]+\/)*(?:threads|files|audio\/(?:speech|transcribe))(?:\/|$)/;
 
+const wires = /\/v1(?:beta)?\//;
+
 /** Undefined where the caller's wire has the word. */
 export const envelopeOf = ({ path }: Call): Envelope | undefined => {
   if (native.test(path)) return problem;
-  return !path.startsWith("/v1") && siili.test(path) ? detail : undefined;
+  return !wires.test(path) && siili.test(path) ? detail : undefined;
 };

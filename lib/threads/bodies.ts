@@ -5,7 +5,7 @@ import { blobKey, blobScope, dueEntry, listKeys, threadPartition } from "./keys.
 import type { ThreadStore } from "./store.ts";
 
 /** Bytes of a body that stays in its item. */
-export const inlineBytes = 100 * 1024;
+const inlineBytes = 100 * 1024;
 /** Bytes that one transaction holds in bodies; Cosmos DB takes 2 MB in all. */
 export const transactionBytes = 1024 * 1024;
 

@@ -19,7 +19,7 @@ export const findMessage = async (store: ThreadStore, head: Thread, id: string):
 /** What became of a client's id: a message, or a turn that waits. */
 export type Claim = { seq?: number; run?: string };
 
-export const findClaim = async (store: ThreadStore, head: Thread, clientId: string): Promise<Claim | undefined> => {
+const findClaim = async (store: ThreadStore, head: Thread, clientId: string): Promise<Claim | undefined> => {
   const item = await store.table.get({ pk: threadPartition(head.tenant, head.id), sk: clientIdKey(clientId) });
   if (item === undefined) return undefined;
   return compact<Claim>({ seq: asNumber(item.data["seq"]), run: asString(item.data["run"]) });

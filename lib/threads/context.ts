@@ -11,7 +11,7 @@ import type { ThreadStore } from "./store.ts";
 import { cutAt, historyBudget, isWithin, keepTail } from "./window.ts";
 
 /** Stands for the path up to a message; the messages themselves stay. */
-export type Summary = { upTo: number; upToId: string; text: string; tokens: number; pathTokens: number };
+type Summary = { upTo: number; upToId: string; text: string; tokens: number; pathTokens: number };
 
 export type ContextOptions = {
   /** Whose model is asked. */

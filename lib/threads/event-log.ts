@@ -16,7 +16,7 @@ export type EventLogOptions = {
   heldEvents: number;
 };
 
-export const defaultEventLogOptions: EventLogOptions = { blockBytes: 4096, blockMs: 1000, heldEvents: 512 };
+const defaultEventLogOptions: EventLogOptions = { blockBytes: 4096, blockMs: 1000, heldEvents: 512 };
 
 export type EventWriter = {
   /**

@@ -9,7 +9,7 @@ import { checkId } from "./head.ts";
 import { byTime, jobIndex, jobPartition, shardOf } from "./keys.ts";
 import type { Caller, ThreadStore } from "./store.ts";
 
-export type JobState = "queued" | "running" | "completed" | "failed" | "cancelled";
+type JobState = "queued" | "running" | "completed" | "failed" | "cancelled";
 
 export type Job = {
   id: string;
@@ -46,7 +46,7 @@ const parseRef = (ref: string): { tenant: string; id: string } => {
 };
 
 const ended: ReadonlySet<JobState> = new Set<JobState>(["completed", "failed", "cancelled"]);
-export const jobHasEnded = (job: Pick<Job, "state">): boolean => ended.has(job.state);
+const jobHasEnded = (job: Pick<Job, "state">): boolean => ended.has(job.state);
 
 /** Bodies of a job lie in its own scope of the blobs. */
 const scopeOf = (id: string): string => `job:${id}`;

@@ -48,7 +48,7 @@ export const blobKey = (hash: string): string => `${blobPrefix}${safe(hash)}`;
 export const forkPrefix = "f:";
 export const forkKey = (thread: string): string => `${forkPrefix}${safe(thread)}`;
 export const listKeys = { owner: "i:owner", title: "i:title", due: "i:due" } as const;
-export const metadataListPrefix = "i:meta:";
+const metadataListPrefix = "i:meta:";
 export const metadataListKey = (name: string): string => `${metadataListPrefix}${short(name)}`;
 
 export type IndexKey = { ipk: string; isk: string };

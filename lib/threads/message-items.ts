@@ -46,7 +46,7 @@ export type StoredMessage = {
 
 export type Parent = { seq: number; id?: string; pathTokens: number };
 
-export type Placed = { stored: StoredMessage; operations: Operation[] };
+type Placed = { stored: StoredMessage; operations: Operation[] };
 
 /** Where the next message goes when nothing else is said. */
 export const leafOf = (head: Thread): Parent =>

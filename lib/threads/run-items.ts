@@ -79,7 +79,7 @@ export const runAt = (tenant: string, thread: string, run: string): Key => ({
 });
 
 /** Runs that have not ended are where the sweeper looks. */
-export const activeEntry = (
+const activeEntry = (
   tenant: string,
   thread: string,
   run: Pick<Run, "id" | "createdAt">,

@@ -24,12 +24,12 @@ export type UpstreamAnswer = {
 const maxAnswer = 256 * 1024 * 1024;
 
 /** Fields by which providers keep state of their own: Heddle keeps it, so that the conversation can move (F47). */
-const providerState = ["store", "previous_response_id", "conversation", "background", "stream_options"];
+const providerState = new Set(["store", "previous_response_id", "conversation", "background", "stream_options"]);
 
 const stateless = (request: ChatRequest, attempt: Attempt): ChatRequest => {
   const own = request.extra?.["openai-responses"];
   if (attempt.upstream.id !== "openai-responses" || own === undefined) return request;
-  const kept = Object.fromEntries(Object.entries(own).filter(([name]) => !providerState.includes(name)));
+  const kept = Object.fromEntries(Object.entries(own).filter(([name]) => !providerState.has(name)));
   const include = Array.isArray(kept["include"]) ? kept["include"] : [];
   const sealed = "reasoning.encrypted_content";
   return {

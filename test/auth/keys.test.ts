@@ -23,8 +23,19 @@ afterEach(() => void vi.restoreAllMocks());
 
 test("each key is its name, and open access asks for none", () => {
   const authenticate = createAuthenticator({ mode: "keys", keys });
-  for (const { name, key } of keys) expect(authenticate(callWith(key))).toEqual({ name, open: false });
-  expect(createAuthenticator({ mode: "open", keys })(callWith("whatever"))).toEqual({ name: "open", open: true });
+  for (const { name, key } of keys)
+    expect(authenticate(callWith(key))).toEqual({ name, open: false, tenant: "default", owner: name });
+  expect(createAuthenticator({ mode: "open", keys })(callWith("whatever"))).toEqual({
+    name: "open",
+    open: true,
+    tenant: "default",
+    owner: "open",
+  });
+  const shared = createAuthenticator({
+    mode: "keys",
+    keys: [{ name: "a", key: "k".repeat(20), tenant: "acme", owner: "ada" }],
+  });
+  expect(shared(callWith("k".repeat(20)))).toMatchObject({ name: "a", tenant: "acme", owner: "ada" });
 });
 
 test.each(["", "canary-key-of-the-firs", "canary-key-of-the-firstx", "CANARY-KEY-OF-THE-FIRST", "first", "undefined"])(
