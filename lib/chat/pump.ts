@@ -1,4 +1,6 @@
 // A streamed answer's body: reads of the upstream in, what the client gets out. One promise a read, and no generator, as thousands are alive at once.
+import { ByteQueue } from "../http/byte-queue.ts";
+import type { Pushed, Sink } from "../model/call.ts";
 import { type GatewayError, toGatewayError } from "../model/error.ts";
 
 export type Piece = Uint8Array | string;
@@ -18,7 +20,7 @@ export type Flow = {
 type Result = IteratorResult<Piece>;
 const finished: Result = { done: true, value: undefined };
 
-class Pump implements AsyncIterator<Piece>, AsyncIterable<Piece> {
+class Pump implements AsyncIterator<Piece>, AsyncIterable<Piece>, Pushed {
   readonly #upstream: AsyncIterator<Uint8Array>;
   readonly #flow: Flow;
   #first: Piece;
@@ -39,6 +41,41 @@ class Pump implements AsyncIterator<Piece>, AsyncIterable<Piece> {
     if (this.#ended) return Promise.resolve(finished);
     if (this.#flow.over()) return Promise.resolve(this.#end(undefined));
     return this.#upstream.next().then(this.#onRead, this.#onFailure);
+  }
+
+  /** The same without a promise a read, where the upstream can push. */
+  flowTo(sink: Sink): (() => void) | undefined {
+    const queue = this.#upstream;
+    if (!(queue instanceof ByteQueue)) return undefined;
+    const end = (failure: GatewayError | undefined): void => {
+      if (this.#ended) return;
+      const { done, value } = this.#end(failure);
+      if (done !== true) sink.write(value);
+      sink.end();
+    };
+    if (this.#first.length > 0) sink.write(this.#first);
+    this.#first = "";
+    if (this.#flow.over()) {
+      end(undefined);
+      return () => undefined;
+    }
+    queue.flowTo({
+      chunk: (bytes) => {
+        if (this.#ended) return;
+        let piece: Piece;
+        try {
+          piece = this.#flow.read(bytes);
+        } catch (thrown) {
+          end(toGatewayError(thrown));
+          return;
+        }
+        if (piece.length > 0 && !sink.write(piece)) queue.pause();
+        if (this.#flow.over()) end(undefined);
+      },
+      end: () => end(undefined),
+      fail: (thrown) => end(toGatewayError(thrown)),
+    });
+    return () => queue.resume();
   }
 
   /** The upstream is let go, and what was made until then is metered in full (F30, F31). */
@@ -81,4 +118,4 @@ export const pump = (
   upstream: AsyncIterator<Uint8Array>,
   first: Piece,
   flow: Flow,
-): AsyncIterator<Piece> & AsyncIterable<Piece> => new Pump(upstream, first, flow);
+): AsyncIterator<Piece> & AsyncIterable<Piece> & Pushed => new Pump(upstream, first, flow);

@@ -3,6 +3,9 @@
 /** What is steered by how much waits; `abandon` is called when the reader leaves before the end. */
 export type ByteSource = { pause: () => void; resume: () => void; abandon: () => void };
 
+/** Takes what comes, at once and in order; then one of `end` and `fail`, once. */
+export type ByteListener = { chunk: (bytes: Uint8Array) => void; end: () => void; fail: (error: unknown) => void };
+
 /** Bytes that may wait before the source is asked to pause. */
 const highWater = 64 * 1024;
 
@@ -16,6 +19,7 @@ export class ByteQueue implements AsyncIterator<Uint8Array>, AsyncIterable<Uint8
   #paused = false;
   #done = false;
   #failure: { error: unknown } | undefined;
+  #listener: ByteListener | undefined;
   #resolve: ((result: IteratorResult<Uint8Array>) => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
 
@@ -25,6 +29,10 @@ export class ByteQueue implements AsyncIterator<Uint8Array>, AsyncIterable<Uint8
 
   push(chunk: Uint8Array): void {
     if (this.#done) return;
+    if (this.#listener !== undefined) {
+      this.#listener.chunk(chunk);
+      return;
+    }
     if (this.#resolve !== undefined) {
       this.#settle({ done: false, value: chunk });
       return;
@@ -38,17 +46,48 @@ export class ByteQueue implements AsyncIterator<Uint8Array>, AsyncIterable<Uint8
   }
 
   end(): void {
+    if (this.#done) return;
     this.#done = true;
-    this.#settle(finished);
+    if (this.#listener !== undefined) this.#listener.end();
+    else this.#settle(finished);
   }
 
   fail(error: unknown): void {
     if (this.#done) return;
-    this.#failure ??= { error };
+    if (this.#failure !== undefined) return;
+    this.#failure = { error };
+    if (this.#listener !== undefined) {
+      this.#listener.fail(error);
+      return;
+    }
     const reject = this.#reject;
     this.#resolve = undefined;
     this.#reject = undefined;
     reject?.(error);
+  }
+
+  /** From here on pushed, not pulled: no promise a read. The listener steers by `pause` and `resume`. */
+  flowTo(listener: ByteListener): void {
+    this.#listener = listener;
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    this.#size = 0;
+    for (const chunk of waiting) listener.chunk(chunk);
+    this.resume();
+    if (this.#failure !== undefined) listener.fail(this.#failure.error);
+    else if (this.#done) listener.end();
+  }
+
+  pause(): void {
+    if (this.#paused || this.#done) return;
+    this.#paused = true;
+    this.#source.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#source.resume();
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
@@ -72,6 +111,7 @@ export class ByteQueue implements AsyncIterator<Uint8Array>, AsyncIterable<Uint8
   }
 
   return(): Promise<IteratorResult<Uint8Array>> {
+    this.#listener = undefined;
     if (!this.#done && this.#failure === undefined) {
       this.#done = true;
       this.#source.abandon();

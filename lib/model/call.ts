@@ -13,7 +13,13 @@ export type Call = {
   body: Uint8Array;
 };
 
-export type ReplyBody = string | Uint8Array | AsyncIterable<Uint8Array | string>;
+/** Where a body is pushed to. `write` answers false when no more should come before `resume`. */
+export type Sink = { write: (piece: Uint8Array | string) => boolean; end: () => void };
+
+/** A body that may push itself, which costs less than being pulled. Gives what lets it go on after a false; undefined where it can only be pulled. */
+export type Pushed = { flowTo: (sink: Sink) => (() => void) | undefined };
+
+export type ReplyBody = string | Uint8Array | (AsyncIterable<Uint8Array | string> & Partial<Pushed>);
 
 export type Reply = {
   status: number;

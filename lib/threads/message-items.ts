@@ -46,8 +46,6 @@ export type StoredMessage = {
 
 export type Parent = { seq: number; id?: string; pathTokens: number };
 
-type Placed = { stored: StoredMessage; operations: Operation[] };
-
 /** Where the next message goes when nothing else is said. */
 export const leafOf = (head: Thread): Parent =>
   head.leafId === undefined ? { seq: -1, pathTokens: 0 } : { seq: head.leaf, id: head.leafId, pathTokens: head.tokens };
