@@ -49,6 +49,8 @@ export type Services = {
   fetchMedia: MediaFetcher;
   metrics: Metrics;
   clock: Clock;
+  /** Whose opaque state a target of the resolver understands. */
+  makerOf: (route: RouteTarget) => Promise<string>;
   /** Threads and their runs; undefined where nothing is kept. */
   threads: (() => Promise<Threads>) | undefined;
   version: string;
@@ -124,6 +126,7 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     fetchMedia,
     metrics,
     clock,
+    makerOf: async (route) => (await prepare(route, "openai-responses")).target.maker,
     threads: openOnce(platform.storage, {
       resolve,
       prepare: async (route, wire) => prepare(route, wire),

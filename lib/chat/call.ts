@@ -20,6 +20,8 @@ export type ChatCall = {
   keyName: string;
   trace: Trace;
   invocation: Invocation;
+  /** What is meant, where it is not what the body says: a history that the gateway keeps has been put before it. */
+  request?: ChatRequest;
 };
 
 /** The same call after one look at its body. `request` decodes it, once, and only where bytes don't pass. */

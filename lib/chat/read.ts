@@ -51,6 +51,9 @@ export const refuseState = (wire: ChatCall["wire"]["id"], look: Look): void => {
 
 /** Throws a 400 that names the field. */
 export const readCall = (call: ChatCall): ReadCall => {
+  const given = call.request;
+  if (given !== undefined)
+    return { call, model: given.model, stream: given.stream, scan: undefined, request: () => given };
   const scan = scanObject(call.body);
   let parsed: JsonObject | undefined;
   const body = (): JsonObject => (parsed ??= parseBody(call.body));

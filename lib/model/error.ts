@@ -18,6 +18,8 @@ export const errorCodes = {
   permission: { status: 403, retryable: false },
   not_found: { status: 404, retryable: false },
   model_not_found: { status: 404, retryable: false },
+  /** Responses: what is to be continued is not there. */
+  previous_response_not_found: { status: 400, retryable: false },
   method_not_allowed: { status: 405, retryable: false },
   request_timeout: { status: 408, retryable: false },
   conflict: { status: 409, retryable: false },

@@ -1,7 +1,7 @@
 // The four chat wires' routes.
-import { GatewayError } from "../model/error.ts";
 import type { Call, Reply } from "../model/call.ts";
 import type { RequestContext } from "../wires/wire.ts";
+import { responseRoutes } from "./responses/index.ts";
 import type { Route, RouteContext } from "./route.ts";
 
 const generate = (context: RouteContext, path: RequestContext, array: boolean): Promise<Reply> => {
@@ -43,24 +43,23 @@ const gemini: Route = {
   },
 };
 
-/** State that nobody keeps here: what was never stored is not found. */
-const notKept: readonly Route[] = (["GET", "POST", "DELETE"] as const).map((method) => ({
-  method,
-  pattern:
-    /^\/v1\/(?:responses\/(?!input_tokens$)[^/]+(?:\/(?:cancel|input_items))?|responses\/compact|conversations(?:\/.*)?)$/,
-  authenticated: true,
-  handle: () => {
-    throw new GatewayError(
-      "not_found",
-      "Responses and conversations are not stored here: there is nothing under this id.",
-    );
+/** A response is stored unless the caller says otherwise: then it is a run on a thread. */
+const responses: Route = {
+  ...plain(/^\/v1\/responses$/),
+  handle: (context) => {
+    const joins = (context.call.headers["heddle-thread"] ?? "") !== "";
+    return context.services.threads === undefined || joins
+      ? generate(context, {}, false)
+      : import("./responses/create.ts").then(({ createResponse, isStateful }) =>
+          isStateful(context.call.body) ? createResponse(context) : generate(context, {}, false),
+        );
   },
-}));
+};
 
 export const chatRoutes: readonly Route[] = [
   plain(/^\/v1\/chat\/completions$/),
   plain(/^\/v1\/messages$/),
-  plain(/^\/v1\/responses$/),
+  responses,
   gemini,
-  ...notKept,
+  ...responseRoutes,
 ];

@@ -7,8 +7,8 @@ import { loadHead } from "../threads/head.ts";
 import { getMessage } from "../threads/messages.ts";
 import { createThread } from "../threads/threads.ts";
 import type { Caller, ThreadStore } from "../threads/store.ts";
+import type { ClientWireId } from "../model/wire-id.ts";
 import type { RequestContext } from "../wires/wire.ts";
-import { refuseState } from "../chat/read.ts";
 import type { RouteContext } from "./route.ts";
 import { conflictOf, decodeCall, replyOfTurn, specOf, threadsOf, turnCall } from "./turns.ts";
 
@@ -60,6 +60,12 @@ export const matchResults = async (
   }));
 };
 
+/** The wires' own words for state. */
+const ownState: Partial<Record<ClientWireId, readonly string[]>> = {
+  "anthropic-messages": ["thread"],
+  "openai-responses": ["previous_response_id", "conversation", "background"],
+};
+
 export const joinThread = async (
   context: RouteContext,
   path: RequestContext,
@@ -69,7 +75,8 @@ export const joinThread = async (
   const { store, turns } = await threadsOf(context);
   const call = turnCall(context);
   const { body, request } = decodeCall(context, path);
-  refuseState(context.wire.id, (name) => body[name]);
+  for (const name of ownState[context.wire.id] ?? [])
+    if ((body[name] ?? false) !== false) throw invalid(name, "can't be used together with heddle-thread");
   if ((request.sampling.candidates ?? 1) > 1) throw invalid("n", "expected 1: a thread has one answer a turn");
   const onConflict = conflictOf(context.call.headers["heddle-on-conflict"], "heddle-on-conflict");
   // Whatever is wrong with the model is told before anything is written.

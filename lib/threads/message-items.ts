@@ -18,6 +18,8 @@ export type NewMessage = {
 
 export type StoredMessage = {
   id: string;
+  /** Where it lies: another thread than the one it is read in, where a fork inherited it. Its run lies there too. */
+  thread: string;
   /** 0, 1, 2…: the order of arrival within the thread, without gaps. */
   seq: number;
   /** What it follows; absent at a root. */
@@ -89,6 +91,7 @@ export const placeMessages = async (
     const tokens = store.tokensOf(message.parts);
     const stored: StoredMessage = compact<StoredMessage>({
       id: newMessageId(seq, store.newId()),
+      thread: head.id,
       seq,
       parentId: last.id,
       parentSeq: last.seq,
@@ -106,7 +109,7 @@ export const placeMessages = async (
     });
     const body = await storeBody(store, head.tenant, head.id, JSON.stringify(message), room);
     room -= roomFor(body);
-    const { message: _message, ...fields } = stored;
+    const { message: _message, thread: _thread, ...fields } = stored;
     const data: JsonObject = { ...(fields as unknown as JsonObject), role: message.role, ...body };
     operations.push({ put: { pk, sk: messageKey(seq), data }, condition: { item: "absent" } });
     if (clientId !== undefined)
@@ -124,7 +127,7 @@ export const placeMessages = async (
 const roles: readonly Role[] = ["system", "user", "assistant"];
 
 /** What an item says without its body. */
-export type MessageFacts = Omit<StoredMessage, "message"> & { role: Role };
+export type MessageFacts = Omit<StoredMessage, "message" | "thread"> & { role: Role };
 
 export const messageFacts = ({ data }: Item): MessageFacts =>
   compact<MessageFacts>({
@@ -153,7 +156,7 @@ export const decodeMessage = async (
   item: Item,
 ): Promise<StoredMessage> => {
   const { role, ...facts } = messageFacts(item);
-  if (facts.deleted === true) return { ...facts, message: { role, parts: [] } };
+  if (facts.deleted === true) return { ...facts, thread, message: { role, parts: [] } };
   const message = JSON.parse(await loadBody(store, tenant, thread, item.data)) as Json;
-  return { ...facts, message: message as unknown as Message };
+  return { ...facts, thread, message: message as unknown as Message };
 };

@@ -6,8 +6,8 @@ import { blockItem, encodeError, encodeEvent } from "./event-items.ts";
 import { readEvents, type ReadOptions } from "./event-reader.ts";
 import { contention, encodeQueue, findHead, headAt, loadHead, type Thread, unmoved } from "./head.ts";
 import type { NumberedEvent } from "./hub.ts";
-import { runKey, runPrefix, threadPartition, usagePrefix } from "./keys.ts";
-import { decodeRun, decodeUsage, hasEnded, type Run, type UsageRecord } from "./run-items.ts";
+import { eventPrefix, runKey, runPrefix, threadPartition, usagePrefix } from "./keys.ts";
+import { decodeRun, decodeUsage, hasEnded, runAt, type Run, type UsageRecord } from "./run-items.ts";
 import { type Caller, contentionTries, type ThreadStore } from "./store.ts";
 
 const runNotFound = (): GatewayError => new GatewayError("not_found", "No such run.", { param: "run_id" });
@@ -143,3 +143,24 @@ export async function* runEvents(
     },
   );
 }
+
+/** Its events go, and with them what it said; the run itself stays, for the order and the bill, and is marked. */
+export const forgetRun = async (store: ThreadStore, caller: Caller, thread: string, id: string): Promise<void> => {
+  const run = await getRun(store, caller, thread, id);
+  const pk = threadPartition(caller.tenant, thread);
+  let cursor: string | undefined;
+  do {
+    const page = await store.table.query({
+      pk,
+      prefix: eventPrefix(id),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    for (const { sk } of page.items) await store.table.delete({ pk, sk });
+    cursor = page.next;
+  } while (cursor !== undefined);
+  await store.table.update(
+    runAt(caller.tenant, thread, id),
+    { set: { metadata: { ...run.metadata, deleted: true }, request: {} } },
+    { item: "present" },
+  );
+};

@@ -9,6 +9,7 @@ import type { StreamEvent } from "../model/event.ts";
 import { compact, isObject, type JsonObject } from "../model/json.ts";
 import type { Message } from "../model/message.ts";
 import type { ChatRequest } from "../model/request.ts";
+import type { Extra } from "../model/wire-id.ts";
 import { redactError } from "../providers/redact.ts";
 import { firstThatAnswers } from "../routing/retry.ts";
 import { visibleParts } from "../threads/closing.ts";
@@ -39,13 +40,17 @@ const ownFields = new Set(
 );
 
 /** The provider's ids and state end here: what a client sees is Heddle's. */
-const ownStart = (event: StreamEvent): StreamEvent => {
-  if (event.type !== "response-start") return event;
-  const { extra, ...start } = event;
-  const told = extra?.["openai-responses"]?.["response"];
+const asOwn = (event: StreamEvent): StreamEvent => {
+  if (event.type !== "response-start" && event.type !== "response-end") return event;
+  const { extra, ...rest } = event;
+  const own: StreamEvent = rest.type === "response-start" ? { ...rest, id: "" } : rest;
+  if (extra === undefined) return own;
+  const { "openai-responses": fields, ...others } = extra;
+  const told = fields?.["response"];
   const kept = isObject(told) ? Object.fromEntries(Object.entries(told).filter(([name]) => !ownFields.has(name))) : {};
-  const more = Object.keys(kept).length === 0 ? undefined : { "openai-responses": { response: kept } };
-  return more === undefined ? { ...start, id: "" } : { ...start, id: "", extra: more };
+  const more: Extra =
+    Object.keys(kept).length === 0 ? others : { ...others, "openai-responses": { ...fields, response: kept } };
+  return Object.keys(more).length === 0 ? own : { ...own, extra: more };
 };
 
 const stateOf = (end: Extract<StreamEvent, { type: "response-end" }>, message: Message): TurnEnd["state"] => {
@@ -177,7 +182,7 @@ class Driver {
     this.#seen.see(events);
     for (const event of events) {
       if (this.#final !== undefined) return;
-      const own = ownStart(event);
+      const own = asOwn(event);
       if (own.type === "response-end" || own.type === "error") {
         this.#final = own.type === "error" ? { type: "error", error: this.#redacted(own.error) } : own;
         this.#writer.write(this.#final);

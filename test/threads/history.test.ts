@@ -10,7 +10,7 @@ const stored = (
 ): StoredMessage[] =>
   messages.map(({ maker, partial, deleted, ...message }, seq) =>
     Object.assign(
-      { id: `m${seq}`, seq, parentSeq: seq - 1, createdAt: 0, message, tokens: 1, pathTokens: seq + 1 },
+      { id: `m${seq}`, thread: "t", seq, parentSeq: seq - 1, createdAt: 0, message, tokens: 1, pathTokens: seq + 1 },
       maker === undefined ? {} : { maker },
       partial === undefined ? {} : { partial },
       deleted === undefined ? {} : { deleted },

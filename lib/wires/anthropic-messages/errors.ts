@@ -19,6 +19,7 @@ const outgoing: Record<ErrorCode, { type: ErrorType | "request_too_large"; statu
   authentication: { type: "authentication_error" },
   billing: { type: "billing_error" },
   permission: { type: "permission_error" },
+  previous_response_not_found: { type: "invalid_request_error" },
   not_found: { type: "not_found_error" },
   model_not_found: { type: "not_found_error" },
   method_not_allowed: { type: "invalid_request_error" },

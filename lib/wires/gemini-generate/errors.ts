@@ -21,6 +21,7 @@ const statuses: Record<ErrorCode, string> = {
   authentication: "UNAUTHENTICATED",
   billing: "FAILED_PRECONDITION",
   permission: "PERMISSION_DENIED",
+  previous_response_not_found: "INVALID_ARGUMENT",
   not_found: "NOT_FOUND",
   model_not_found: "NOT_FOUND",
   method_not_allowed: "UNIMPLEMENTED",

@@ -64,6 +64,10 @@ export const echo = (request: ChatRequest): JsonObject => {
     truncation: told("truncation", "disabled"),
     user: told("user", null),
   } satisfies Partial<Record<Echoed | "store", Json>>;
-  const prompt = same["prompt"];
-  return prompt === undefined ? json(fields) : { ...json(fields), prompt };
+  const { prompt, conversation } = same;
+  return {
+    ...json(fields),
+    ...(prompt === undefined ? {} : { prompt }),
+    ...(conversation === undefined ? {} : { conversation }),
+  };
 };

@@ -1,4 +1,5 @@
 // A request's `input` as messages: an assistant's items become one message, consecutive tool outputs another, the order is kept.
+import { summaryOf } from "./compaction.ts";
 import { asArray, asString, compact, isObject, type Json, type JsonObject } from "../../model/json.ts";
 import { invalid } from "../../model/error.ts";
 import type { Message, Part, Role, TextPart, ToolResultPart } from "../../model/message.ts";
@@ -111,7 +112,11 @@ const decodeItems = (input: readonly Json[]): Message[] => {
     if (!isObject(item)) throw invalid(path, "expected an object");
     const type = asString(item["type"]) ?? ("role" in item ? "message" : undefined);
     if (type === undefined) throw invalid(`${path}.type`, "expected a string");
-    if (type === "message") {
+    const summary = summaryOf(item);
+    if (summary !== undefined) {
+      messages.push(summary);
+      joins = false;
+    } else if (type === "message") {
       const role = roles[asString(item["role"]) ?? ""];
       if (role === undefined) throw invalid(`${path}.role`, "expected user, assistant, system or developer");
       if (role === "assistant") {

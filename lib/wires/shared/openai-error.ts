@@ -20,6 +20,7 @@ const outgoing: Record<ErrorCode, { type: string; code: string | null; status?: 
   authentication: { type: request, code: "invalid_api_key" },
   billing: { type: "insufficient_quota", code: "insufficient_quota", status: 429 },
   permission: { type: request, code: "permission_denied" },
+  previous_response_not_found: { type: "invalid_request_error", code: "previous_response_not_found" },
   not_found: { type: request, code: "not_found" },
   model_not_found: { type: request, code: "model_not_found" },
   method_not_allowed: { type: request, code: "method_not_supported" },
