@@ -31,7 +31,7 @@ const drain = (queue: ByteQueue, take: (chunk: Uint8Array) => void): Promise<voi
           take(chunk);
         } catch (error) {
           void queue.return();
-          reject(error as Error);
+          reject(error);
         }
       },
       end: resolve,

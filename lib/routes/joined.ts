@@ -32,7 +32,7 @@ const newMessages = async (
 };
 
 /** Gemini's results may name their function alone: they are the results of the calls that the thread waits for, in their order. */
-export const matchResults = async (
+const matchResults = async (
   store: ThreadStore,
   caller: Caller,
   thread: string,

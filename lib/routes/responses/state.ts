@@ -86,7 +86,7 @@ const previousNotFound = (id: string): GatewayError =>
   });
 
 /** The run that an id names, if it is the caller's. */
-export const findResponse = async (store: ThreadStore, caller: Caller, id: string): Promise<Run | undefined> => {
+const findResponse = async (store: ThreadStore, caller: Caller, id: string): Promise<Run | undefined> => {
   const place = id.startsWith("resp_") ? runOfAnswer(id.slice("resp_".length)) : undefined;
   if (place === undefined) return undefined;
   try {
