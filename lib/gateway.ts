@@ -7,6 +7,7 @@ import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
 import { type Caller, createAuthenticator } from "./auth/static-keys.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
+import { refuseStrangers } from "./auth/open-access.ts";
 import { createMediaFetcher, type MediaFetcher } from "./http/media-fetch.ts";
 import type { Transport } from "./http/transport.ts";
 import { createRegistry, type Registry } from "./providers/registry.ts";
@@ -187,6 +188,8 @@ const nobody: Caller = { name: "none", open: true, tenant: "", owner: "" };
 export const createGateway = (platform: Platform, config: HeddleConfig): Gateway => {
   const services = createServices(platform, config);
   const authenticate = createAuthenticator(config.auth);
+  const isOpen = config.auth.mode === "open";
+  const origins = config.cors?.origins ?? [];
 
   /** A refusal has a record, as every call has. */
   const callerOf = (call: Call, { requestId }: Invocation, { traceId }: Trace): Caller => {
@@ -202,6 +205,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
 
   const answer = (call: Call, invocation: Invocation): Promise<Reply> | Reply => {
     checkBody(call);
+    if (isOpen) refuseStrangers(call, origins);
     const { route, params } = findRoute(call);
     const trace = traceOf(call.headers);
     const caller = route.authenticated ? callerOf(call, invocation, trace) : nobody;
