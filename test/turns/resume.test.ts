@@ -99,7 +99,7 @@ const expectEverySeam = async (asked: Asked, wire: ClientWireId, live: string | 
   expect(await replay(encoded, events.length)).toBe("");
 };
 
-const says = (wire: ClientWireId, said: readonly string[]): Answer =>
+const says = (said: readonly string[]): Answer =>
   function answer(_request, response) {
     response.writeHead(200, { "content-type": "text/event-stream" });
     for (const frame of said) response.write(frame);
@@ -115,7 +115,7 @@ describe.each(clientWireIds)("a run asked on %s", (wire) => {
     test.each([wire, after(wire, 1 + (Object.keys(scripts).indexOf(name) % 3))])(
       "said by a provider of %s: cut anywhere, resumed elsewhere, on every wire",
       async (provider) => {
-        upstream.answer(says(provider, framesOn(provider, scripts[name]?.(makerOf[provider]) ?? [])));
+        upstream.answer(says(framesOn(provider, scripts[name]?.(makerOf[provider]) ?? [])));
         const asked = await ask(wire, provider);
         const live = await asked.response.text();
         for (const other of clientWireIds) await expectEverySeam(asked, other, other === wire ? live : undefined);
@@ -152,7 +152,7 @@ describe.each(clientWireIds)("a run asked on %s", (wire) => {
 });
 
 test("Gemini's array, which is one JSON value, is cut and resumed as well", async () => {
-  upstream.answer(says("gemini-generate", framesOn("gemini-generate", scripts["text"]?.("google") ?? [])));
+  upstream.answer(says(framesOn("gemini-generate", scripts["text"]?.("google") ?? [])));
   const asked = await ask("gemini-generate", "gemini-generate", true);
   const live = await asked.response.text();
   expect(JSON.parse(live)).toBeInstanceOf(Array);
@@ -161,7 +161,7 @@ test("Gemini's array, which is one JSON value, is cut and resumed as well", asyn
 
 test("a stream that ends before it is finished ends with an error, the same for every reader", async () => {
   const frames = framesOn("openai-chat", scripts["text"]?.("compat") ?? []);
-  upstream.answer(says("openai-chat", frames.slice(0, 3)));
+  upstream.answer(says(frames.slice(0, 3)));
   const asked = await ask("openai-chat", "openai-chat");
   const live = await asked.response.text();
   expect(rawWires["openai-chat"].inBandError(live)).toBe(true);

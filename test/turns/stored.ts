@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openFileBlobs } from "../../lib/blobs/files.ts";
 import { systemClock } from "../../lib/routing/retry.ts";
 import { openSqlite } from "../../lib/stores/sqlite.ts";
-import type { Caller, ThreadStore } from "../../lib/threads/store.ts";
+import { type Caller, defaultLimits, type ThreadStore } from "../../lib/threads/store.ts";
 import { openThreads, type Threads } from "../../lib/turns/open.ts";
 import type { ModelServices } from "../../lib/turns/services.ts";
 
@@ -31,7 +31,7 @@ export type Elsewhere = Threads & { close: () => Promise<void> };
 export const openElsewhere = async (folder: string): Promise<Elsewhere> => {
   const table = await openSqlite({ file: join(folder, "heddle.db") });
   const blobs = openFileBlobs({ folder: join(folder, "blobs") });
-  return { ...openThreads({ table, blobs }, noModels), close: () => table.close() };
+  return { ...openThreads({ table, blobs }, noModels, defaultLimits), close: () => table.close() };
 };
 
 /** Every item of a thread's partition that begins so. */
