@@ -102,7 +102,7 @@ export type CorsConfig = {
 };
 
 /** What holds of every thread. */
-export type ThreadsConfig = {
+type ThreadsConfig = {
   /** Milliseconds until a run whose process has died is given up. */
   leaseMs: number;
   /** Milliseconds that a run waits for its tools' outputs. */

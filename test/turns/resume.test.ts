@@ -1,18 +1,17 @@
 // A run's stream, cut at any event and taken up again in another process, is the stream that was never cut: to the byte, on every wire.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { StreamEvent } from "../../lib/model/event.ts";
 import { type ClientWireId, clientWireIds } from "../../lib/model/wire-id.ts";
 import type { NumberedEvent } from "../../lib/threads/hub.ts";
 import { getRun, runEvents } from "../../lib/threads/runs.ts";
-import { contextOf, type EncodedRun, encodeRun, wireAnswerId } from "../../lib/turns/encode.ts";
-import { encodeGeminiArray } from "../../lib/wires/gemini-generate/index.ts";
+import { type EncodedRun, encodeRun } from "../../lib/turns/encode.ts";
 import { clientWires } from "../../lib/wires/index.ts";
 import { bodyOf, recordings } from "../recorded.ts";
 import { dataFolder } from "../support/data.ts";
 import { type Answer, startGateway, startUpstream, type TestGateway, type TestUpstream } from "../support/gateway.ts";
 import { providerOf, providersYaml, rawWires } from "../support/wires.ts";
+import { prefixes } from "../support/prefixes.ts";
+import { type Elsewhere, open, openElsewhere } from "../support/stored.ts";
 import { framesOn, makerOf, scripts } from "./scripts.ts";
-import { type Elsewhere, open, openElsewhere } from "./stored.ts";
 
 const data = dataFolder();
 let upstream: TestUpstream;
@@ -61,27 +60,6 @@ const replay = async (encoded: EncodedRun, after?: number): Promise<string> => {
   for await (const frame of encodeRun(elsewhere.store, open, encoded, after === undefined ? {} : { after }))
     text += frame;
   return text;
-};
-
-/** What a reader had of the stream after each event, by the encoder alone: element n after event n, the first before any. */
-const prefixes = (encoded: EncodedRun, events: readonly NumberedEvent[]): string[] => {
-  const { run, spec, wire } = encoded;
-  const context = contextOf(encoded);
-  const encoder =
-    spec.array === true && wire.id === spec.wire ? encodeGeminiArray(context) : wire.encodeEvents(context);
-  const had = [""];
-  for (const { event } of events) {
-    const named: StreamEvent =
-      event.type === "response-start"
-        ? {
-            ...event,
-            id: wireAnswerId(wire.id, run.thread, run.id),
-            createdAt: event.createdAt ?? Math.floor(run.createdAt / 1000),
-          }
-        : event;
-    had.push((had.at(-1) ?? "") + encoder.push([named]));
-  }
-  return had;
 };
 
 /** Cut at every event and resumed elsewhere, on this wire; `live` is what a client that was never cut got, where one asked on it. */

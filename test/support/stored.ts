@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openFileBlobs } from "../../lib/blobs/files.ts";
 import { systemClock } from "../../lib/routing/retry.ts";
 import { openSqlite } from "../../lib/stores/sqlite.ts";
-import { type Caller, defaultLimits, type ThreadStore } from "../../lib/threads/store.ts";
+import { type Caller, defaultLimits } from "../../lib/threads/store.ts";
 import { openThreads, type Threads } from "../../lib/turns/open.ts";
 import type { ModelServices } from "../../lib/turns/services.ts";
 
@@ -32,16 +32,4 @@ export const openElsewhere = async (folder: string): Promise<Elsewhere> => {
   const table = await openSqlite({ file: join(folder, "heddle.db") });
   const blobs = openFileBlobs({ folder: join(folder, "blobs") });
   return { ...openThreads({ table, blobs }, noModels, defaultLimits), close: () => table.close() };
-};
-
-/** Every item of a thread's partition that begins so. */
-export const itemsOf = async (store: ThreadStore, pk: string, prefix: string) => {
-  const items = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.table.query({ pk, prefix, ...(cursor === undefined ? {} : { cursor }) });
-    items.push(...page.items);
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return items;
 };
