@@ -101,6 +101,18 @@ export type CorsConfig = {
   credentials: boolean;
 };
 
+/** What holds of every thread. */
+type ThreadsConfig = {
+  /** Milliseconds until a run whose process has died is given up. */
+  leaseMs: number;
+  /** Milliseconds that a run waits for its tools' outputs. */
+  parkedMs: number;
+  /** How long a run's events can be replayed. */
+  eventsTtlSeconds: number;
+  /** Runs that may wait on one thread. */
+  queueLength: number;
+};
+
 export type HeddleConfig = {
   environment: "development" | "staging" | "production";
   providers: ProviderConfig[];
@@ -116,6 +128,7 @@ export type HeddleConfig = {
   storage: "sqlite" | "none";
   /** Where stores keep their files. */
   dataDir: string;
+  threads: ThreadsConfig;
   /** Things worth telling the operator at start: aliases in use, settings ignored. Never a value. */
   notices: string[];
   /** The file it came from, where there was one. */

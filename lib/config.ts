@@ -152,6 +152,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     log: { level: read.oneOf("HEDDLE_LOG_LEVEL", levels) ?? file.log?.level ?? shared.level ?? "info" },
     storage: file.storage ?? "sqlite",
     dataDir: env["HEDDLE_DATA"] ?? file.dataDir ?? ".heddle",
+    threads: { leaseMs: 15_000, parkedMs: 600_000, eventsTtlSeconds: 3 * 86_400, queueLength: 16, ...file.threads },
     notices,
   };
   if (path !== undefined) config.source = path;

@@ -69,12 +69,13 @@ export type Gateway = ((call: Call, invocation: Invocation, failure?: unknown) =
 const openOnce = (
   storage: (() => Promise<Storage>) | undefined,
   models: ModelServices,
+  limits: HeddleConfig["threads"],
 ): (() => Promise<Threads>) | undefined => {
   if (storage === undefined) return undefined;
   let opening: Promise<Threads> | undefined;
   const open = async (): Promise<Threads> => {
     const [{ openThreads }, opened] = await Promise.all([import("./turns/open.ts"), storage()]);
-    return openThreads(opened, models);
+    return openThreads(opened, models, limits);
   };
   return () => {
     opening ??= open().catch((thrown: unknown) => {
@@ -128,17 +129,21 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     metrics,
     clock,
     makerOf: async (route) => (await prepare(route, "openai-responses")).target.maker,
-    threads: openOnce(platform.storage, {
-      resolve,
-      prepare: async (route, wire) => prepare(route, wire),
-      forwarded: forwardedHeaders,
-      contextWindow: (provider, model) => contextWindow(provider.kind, model),
-      meter,
-      fetchMedia,
-      breaker,
-      retry,
-      clock,
-    }),
+    threads: openOnce(
+      platform.storage,
+      {
+        resolve,
+        prepare: async (route, wire) => prepare(route, wire),
+        forwarded: forwardedHeaders,
+        contextWindow: (provider, model) => contextWindow(provider.kind, model),
+        meter,
+        fetchMedia,
+        breaker,
+        retry,
+        clock,
+      },
+      config.threads,
+    ),
     version: platform.version,
     draining: platform.draining ?? (() => false),
   };

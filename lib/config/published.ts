@@ -45,6 +45,11 @@ const descriptions: Readonly<Record<string, string>> = {
   storage:
     "sqlite (default): threads, runs and responses are kept in a file below dataDir. none: nothing is kept, and calls that need it are refused.",
   dataDir: "Where stores keep their files. Default .heddle.",
+  "threads.leaseMs":
+    "How long a run that tells nothing of itself holds its thread: after a crash, the thread goes on then. Default 15000.",
+  "threads.parkedMs": "How long a run waits for the outputs of its tools. Default 600000.",
+  "threads.eventsTtlSeconds": "How long a run's stream can be replayed. Default 259200 (three days).",
+  "threads.queueLength": "How many runs may wait on one thread. Default 16.",
 };
 
 /** A value written as `${NAME}` is of its type only once it is filled in. */

@@ -94,6 +94,14 @@ export const configSchema = z.strictObject({
       idleMs: z.exactOptional(positive),
     }),
   ),
+  threads: z.exactOptional(
+    z.strictObject({
+      leaseMs: z.exactOptional(z.int().check(z.minimum(1_000))),
+      parkedMs: z.exactOptional(z.int().check(z.positive())),
+      eventsTtlSeconds: z.exactOptional(z.int().check(z.positive())),
+      queueLength: z.exactOptional(whole),
+    }),
+  ),
   server: z.exactOptional(
     z.strictObject({
       host: z.exactOptional(text),

@@ -14,9 +14,11 @@ export type Ending = Extract<RunState, "cancelled" | "expired" | "failed">;
 const endingErrors: Record<Ending, () => GatewayError> = {
   cancelled: () => new GatewayError("cancelled", "The run was cancelled."),
   expired: () =>
-    new GatewayError("upstream_timeout", "The run stopped without an end; what it had stored is kept.", {
-      retryable: true,
-    }),
+    new GatewayError(
+      "upstream_timeout",
+      "The process that carried out this run stopped. What was stored of the answer is kept; its last second may be missing.",
+      { retryable: true },
+    ),
   failed: () => new GatewayError("internal", "The run failed."),
 };
 
@@ -67,6 +69,12 @@ export const runEnd = (tenant: string, thread: string, run: string, set: JsonObj
   condition: { item: "present" },
 });
 
+/**
+ * A holder may have shown events that it had not stored yet. The end is numbered beyond them: whoever saw them and asks for what comes
+ * after, is told that this was the end.
+ */
+const mayBeUnstored = 10_000;
+
 type Remains = { next: number; parts: Part[]; usage: UsageRecord };
 
 /** What the dead holder stored of its step, and the number that its next event would have had. */
@@ -112,7 +120,9 @@ const heldRunEnd = async (
       ? { placed: [], operations: [], last: leafOf(head) }
       : await placeMessages(store, head, head.nextSeq, leafOf(head), [{ message }], { run: run.id, partial: true });
   const block = await blockItem(store, placeOf(head, run.id), {
+    // At the place of the holder's next block, so that it is refused; with a number of its own.
     first: remains.next,
+    number: remains.next + mayBeUnstored,
     texts: [encodeEvent({ type: "error", error })],
     fence: head.fence + 1,
     end: ending,

@@ -96,7 +96,7 @@ export const endTurn = async (
         endedBy: lease.fence,
         endedAt: isParked ? undefined : now,
         pending: isParked ? pending : undefined,
-        stepFirst: isParked ? nextEvent : undefined,
+        nextFirst: isParked ? nextEvent : undefined,
         output: placed[0]?.id,
         error: end.error === undefined ? undefined : encodeError(end.error),
         usage: end.usage?.usage,

@@ -15,6 +15,7 @@ export type EventPlace = { tenant: string; thread: string; run: string };
 export type Answerer = { provider: string; model: string; maker: string };
 
 export type EventBlock = {
+  /** Where it stands: the number of its first event, unless that has one of its own. */
   first: number;
   events: NumberedEvent[];
   /** Whose write it was. */
@@ -52,12 +53,21 @@ const decodeEvent = (value: Json): StreamEvent =>
 export const blockItem = async (
   store: ThreadStore,
   place: EventPlace,
-  block: { first: number; texts: readonly string[]; fence: number; end?: string; answerer?: Answerer },
+  block: {
+    first: number;
+    /** The number of its first event, where that is not `first`. */
+    number?: number;
+    texts: readonly string[];
+    fence: number;
+    end?: string;
+    answerer?: Answerer;
+  },
   room = transactionBytes,
 ): Promise<NewItem> => {
   const body = await storeBody(store, place.tenant, place.thread, `[${block.texts.join(",")}]`, room);
   const data = compact<JsonObject>({
     first: block.first,
+    number: block.number,
     count: block.texts.length,
     fence: block.fence,
     end: block.end,
@@ -74,10 +84,11 @@ export const blockItem = async (
 
 export const decodeBlock = async (store: ThreadStore, place: EventPlace, item: Item): Promise<EventBlock> => {
   const first = asNumber(item.data["first"]) ?? 1;
+  const number = asNumber(item.data["number"]) ?? first;
   const values = asArray(JSON.parse(await loadBody(store, place.tenant, place.thread, item.data))) ?? [];
   const block: EventBlock = {
     first,
-    events: values.map((value, at) => ({ n: first + at, event: decodeEvent(value) })),
+    events: values.map((value, at) => ({ n: number + at, event: decodeEvent(value) })),
     fence: asNumber(item.data["fence"]) ?? 0,
   };
   const end = asString(item.data["end"]);

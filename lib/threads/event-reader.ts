@@ -92,7 +92,7 @@ export async function* readEvents(
       if (run.state !== "in_progress" && run.state !== "queued") {
         // What was stored between the two looks is not missed.
         const last = await lastBlock(store, place);
-        const lastNumber = last === undefined ? 0 : last.first + last.events.length - 1;
+        const lastNumber = last?.events.at(-1)?.n ?? 0;
         if (lastNumber >= next) continue;
         if (last === undefined && hasEnded(run.state) && next === 1)
           throw new GatewayError("not_found", "The events of this run are no longer kept.", { param: "run_id" });

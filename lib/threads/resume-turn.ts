@@ -40,7 +40,15 @@ export const resumeTurn = async (
     const { placed, operations, last } = await placeMessages(store, head, head.nextSeq, leafOf(head), messages, {
       run: id,
     });
-    const resumed: Run = { ...run, state: "in_progress", step: run.step + 1, pending: [], lastInput: last.seq };
+    const stepFirst = run.nextFirst ?? run.stepFirst;
+    const resumed: Run = {
+      ...run,
+      state: "in_progress",
+      step: run.step + 1,
+      stepFirst,
+      pending: [],
+      lastInput: last.seq,
+    };
     const written = await store.table.transact(threadPartition(caller.tenant, thread), [
       {
         update: headAt(caller.tenant, thread),
@@ -58,7 +66,9 @@ export const resumeTurn = async (
       ...operations,
       {
         update: runAt(caller.tenant, thread, id),
-        change: { set: { state: resumed.state, step: resumed.step, lastInput: last.seq, pending: [] } },
+        change: {
+          set: { state: resumed.state, step: resumed.step, stepFirst, lastInput: last.seq, pending: [] },
+        },
         condition: { item: "present", fields: [{ field: "state", is: "=", value: "requires_action" }] },
       },
     ]);

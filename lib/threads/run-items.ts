@@ -57,6 +57,8 @@ export type Run = {
   result?: JsonObject;
   /** The number of the first event of this step. */
   stepFirst: number;
+  /** Once a step has ended with calls of tools: the number of the next step's first event. */
+  nextFirst?: number;
   /** The fence of whoever ended it or parked it. */
   endedBy?: number;
 };
@@ -138,6 +140,7 @@ export const decodeRun = ({ data }: Item): Run =>
     usage: asObject(data["usage"]) as unknown as Usage | undefined,
     result: asObject(data["result"]),
     stepFirst: asNumber(data["stepFirst"]) ?? 1,
+    nextFirst: asNumber(data["nextFirst"]),
     endedBy: asNumber(data["endedBy"]),
   });
 

@@ -1,7 +1,7 @@
 // Threads over what a platform keeps things in.
 import { estimatePartTokens } from "../chat/estimate.ts";
 import { createHub } from "../threads/hub.ts";
-import { defaultLimits, type ThreadStore } from "../threads/store.ts";
+import type { ThreadLimits, ThreadStore } from "../threads/store.ts";
 import { createFolder } from "../wires/shared/fold.ts";
 import { createTurns, type Turns } from "./index.ts";
 import type { ModelServices, Storage } from "./services.ts";
@@ -20,14 +20,14 @@ const newId = (): string => {
   return id;
 };
 
-export const openThreads = (storage: Storage, models: ModelServices): Threads => {
+export const openThreads = (storage: Storage, models: ModelServices, limits: ThreadLimits): Threads => {
   const store: ThreadStore = {
     table: storage.table,
     blobs: storage.blobs,
     clock: models.clock,
     newId,
     hub: createHub(),
-    limits: defaultLimits,
+    limits,
     tokensOf: estimatePartTokens,
     foldEvents: (events) => {
       const folder = createFolder();

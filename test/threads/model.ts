@@ -404,7 +404,10 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
       const events: StreamEvent[] = [];
       let n = 0;
       for await (const each of runEvents(store, alice, thread, id)) {
-        expect(each.n).toBe((n += 1));
+        n += 1;
+        // An end that another one wrote is numbered beyond what its dead holder may have shown.
+        if (each.event.type === "error" && each.n > n) n = each.n;
+        expect(each.n).toBe(n);
         events.push(each.event);
       }
       // What was stored is all there, in its order; between it may stand what was stored though nobody was told.
