@@ -9,6 +9,7 @@ import { healthRoutes } from "./health.ts";
 import { modelRoutes } from "./models.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
+import { threadRoutes } from "./threads/index.ts";
 
 export { asksForArray } from "./chat.ts";
 
@@ -17,6 +18,7 @@ export const allRoutes: readonly Route[] = [
   ...countRoutes,
   ...modelRoutes,
   ...serviceRoutes,
+  ...threadRoutes,
   ...healthRoutes,
 ];
 

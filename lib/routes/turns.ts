@@ -65,13 +65,14 @@ export const conflictOf = (value: string | undefined, param: string): OnConflict
   throw new GatewayError("invalid_request", `${param}: expected reject, enqueue or interrupt`, { param });
 };
 
-const turnHeaders = (turn: Turn): Headers => ({
+export const turnHeaders = (turn: Turn): Headers => ({
   "heddle-thread": turn.thread,
   "heddle-run": turn.run.id,
   ...turn.headers(),
 });
 
-const failed = (turn: Turn, thrown: unknown): GatewayError => {
+/** The failure of a run as an answer of its own: it tells which run it was. */
+export const failed = (turn: Turn, thrown: unknown): GatewayError => {
   const error = outwards(toGatewayError(thrown));
   return new GatewayError(error.code, error.message, {
     ...error.details,

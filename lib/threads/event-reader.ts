@@ -68,13 +68,15 @@ export async function* readEvents(
 
     const before = next;
     const read = await readStored(store, place, next, aligned);
-    aligned = read.blocks.length > 0;
     for (const block of read.blocks)
       for (const event of block.events)
         if (event.n >= next) {
           yield event;
           next = event.n + 1;
         }
+    // A reader ahead of what is stored will find its place within a block, too.
+    const latest = read.blocks.at(-1);
+    aligned = latest !== undefined && latest.first + latest.events.length === next;
     if (next > before) {
       pause = minMs;
       silentSince = store.clock.now();

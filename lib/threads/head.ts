@@ -59,8 +59,10 @@ export type Thread = {
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 
+export const isId = (id: string): boolean => idPattern.test(id);
+
 export const checkId = (id: string, param: string): string => {
-  if (!idPattern.test(id)) throw invalid(param, "expected 1 to 128 letters, digits, or any of _ . : @ -");
+  if (!isId(id)) throw invalid(param, "expected 1 to 128 letters, digits, or any of _ . : @ -");
   return id;
 };
 

@@ -37,6 +37,8 @@ export type ListOptions = {
   descending?: boolean;
   /** `path`: only the active branch. Default `all`. */
   branch?: "all" | "path";
+  /** Only the branch that ends with this message. */
+  leaf?: string;
 };
 
 export type MessagePage = { messages: StoredMessage[]; hasMore: boolean };
@@ -66,9 +68,10 @@ export const listMessages = async (
     : [after, before];
   const found: Found[] = [];
   const wanted = limit + 1;
+  const leaf = options.leaf === undefined ? head.leaf : await placeIn(store, head, options.leaf, "leaf");
   const source =
-    branch === "path"
-      ? await pathItems(store, head, low, high, descending)
+    branch === "path" || options.leaf !== undefined
+      ? await pathItems(store, head, leaf, low, high, descending)
       : itemsFrom(store, head, descending ? high - 1 : low + 1, descending, wanted);
   for await (const each of source) {
     const { seq, deleted } = messageFacts(each.item);
@@ -81,16 +84,17 @@ export const listMessages = async (
   return { messages, hasMore: found.length > limit };
 };
 
-/** Items of the active path within bounds. A path can only be walked upwards; oldest first, it is walked and turned. */
+/** Items of a path within bounds. A path can only be walked upwards; oldest first, it is walked and turned. */
 const pathItems = async (
   store: ThreadStore,
   head: Thread,
+  leaf: number,
   low: number,
   high: number,
   descending: boolean,
 ): Promise<AsyncIterable<Found> | Found[]> => {
   const all: Found[] = [];
-  for await (const each of pathFrom(store, head, head.leaf)) {
+  for await (const each of pathFrom(store, head, leaf)) {
     if (each.facts.seq <= low) break;
     if (each.facts.seq < high) all.push(each);
   }

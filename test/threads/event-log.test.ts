@@ -199,6 +199,22 @@ describe("reading", () => {
     }
   });
 
+  test("a reader ahead of what is stored misses nothing when it comes", async () => {
+    const { store, turn, writer } = await begin();
+    for (const event of answerEvents("a", "b", "c", "d", "e").slice(0, -1)) writer.write(event);
+    await settle();
+    expect(blocks(store)).toEqual([[1, 1]]);
+    const reader = follow(otherProcess(store), turn.run.id, 4);
+    await settle();
+    // Stored between its first look and its second.
+    await writer.flush();
+    writer.write({ type: "response-end", reason: "end" });
+    await endTurn(store, turn.lease, writer, { state: "completed" });
+    await store.clock.advance(3000);
+    await reader.done;
+    expect(reader.seen.map(({ n }) => n)).toEqual([5, 6, 7, 8, 9]);
+  });
+
   test("a slow reader beside the writer loses nothing, and holds nothing up", async () => {
     const { store, turn, writer } = await begin();
     const reader = runEvents(store, alice, "t", turn.run.id)[Symbol.asyncIterator]();
