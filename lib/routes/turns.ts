@@ -65,7 +65,7 @@ export const conflictOf = (value: string | undefined, param: string): OnConflict
   throw new GatewayError("invalid_request", `${param}: expected reject, enqueue or interrupt`, { param });
 };
 
-const turnHeaders = (turn: Turn): Headers => ({
+export const turnHeaders = (turn: Turn): Headers => ({
   "heddle-thread": turn.thread,
   "heddle-run": turn.run.id,
   ...turn.headers(),
@@ -87,6 +87,7 @@ export const replyOfTurn = async (context: RouteContext, turn: Turn, after?: num
   const encoded: EncodedRun = { run: turn.run, spec: turn.spec, wire: wireOfRun(turn.spec) };
   try {
     await turn.begun;
+    await context.begun?.(turn);
     if (turn.spec.request.stream) {
       const array = turn.spec.array === true;
       return {
