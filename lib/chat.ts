@@ -26,8 +26,12 @@ export type ChatServices = {
   clock: Clock;
 };
 
-/** Client headers that reach a provider; its trace goes on from ours. Betas are filtered by the provider's own allow list (F21). */
-const forwarded = ["anthropic-beta", "anthropic-version", "openai-beta", "idempotency-key"];
+/**
+ * Client headers that reach a provider; its trace goes on from ours. Betas are filtered by the provider's own allow list (F21).
+ * An Idempotency-Key ends here: a provider knows one account, which all owners share, and could give one owner's answer to another's
+ * key; and a call that moves to another model would come with the same key and another body.
+ */
+const forwarded = ["anthropic-beta", "anthropic-version", "openai-beta"];
 
 export const forwardedHeaders = (headers: Headers, provider: Provider, trace: Trace): Headers => {
   const passed: Headers = { ...trace.headers };

@@ -104,6 +104,7 @@ const exposedHeaders = [
   "heddle-attempts",
   "heddle-dropped",
   "heddle-estimated",
+  "idempotent-replayed",
 ];
 
 const corsOf = ({ cors }: ConfigFile): HeddleConfig["cors"] =>

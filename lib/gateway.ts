@@ -17,7 +17,7 @@ import { createResolver, type RouteTarget } from "./routing/resolve.ts";
 import { type Clock, systemClock } from "./routing/retry.ts";
 import { allRoutes, asksForArray, wireOf } from "./routes/index.ts";
 import { envelopeOf } from "./routes/envelopes.ts";
-import type { Route } from "./routes/route.ts";
+import type { Route, RouteContext } from "./routes/route.ts";
 import { parseThreadRef } from "./turns/ref.ts";
 import type { ModelServices, Storage } from "./turns/services.ts";
 import type { Threads } from "./turns/open.ts";
@@ -214,7 +214,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     const { route, params } = findRoute(call);
     const trace = traceOf(call.headers);
     const caller = route.authenticated ? callerOf(call, invocation, trace) : nobody;
-    return route.handle({
+    const context: RouteContext = {
       call,
       invocation,
       params,
@@ -224,7 +224,11 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
       caller,
       trace,
       services,
-    });
+    };
+    const key = call.headers["idempotency-key"];
+    return key === undefined || route.method !== "POST" || services.threads === undefined
+      ? route.handle(context)
+      : import("./routes/idempotent.ts").then(({ onceUnder }) => onceUnder(key, context, route));
   };
 
   const refuse = (call: Call, invocation: Invocation, thrown: unknown): Reply => {

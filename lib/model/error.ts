@@ -11,8 +11,14 @@ export const errorCodes = {
   unsupported_field: { status: 400, retryable: false },
   context_length_exceeded: { status: 400, retryable: false },
   content_filtered: { status: 400, retryable: false },
-  /** Anthropic message threads, until they exist here: the error the SDK falls back on. */
+  /** Anthropic message threads where nothing is kept: the error the SDK falls back on. */
   thread_unsupported: { status: 400, retryable: false },
+  /** The answer that a message thread is to go on from was gone on from before: each is once. */
+  thread_already_continued: { status: 400, retryable: false },
+  /** Another call goes on from the same answer at this moment. */
+  thread_continue_in_flight: { status: 400, retryable: false },
+  /** A field that stays the same in a message thread is another than before. */
+  thread_fingerprint_mismatch: { status: 400, retryable: false },
   authentication: { status: 401, retryable: false },
   billing: { status: 402, retryable: false },
   permission: { status: 403, retryable: false },
@@ -20,6 +26,8 @@ export const errorCodes = {
   model_not_found: { status: 404, retryable: false },
   /** Responses: what is to be continued is not there. */
   previous_response_not_found: { status: 400, retryable: false },
+  /** No answer of this id to go on from: the caller begins anew with the whole history. */
+  thread_not_found: { status: 404, retryable: false },
   method_not_allowed: { status: 405, retryable: false },
   request_timeout: { status: 408, retryable: false },
   conflict: { status: 409, retryable: false },

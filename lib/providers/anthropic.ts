@@ -21,7 +21,7 @@ export const createAnthropic = (config: ProviderConfig, context: ProviderContext
     wires: () => ["anthropic-messages"],
     path: (call) => (call.wire === "anthropic-messages" ? paths[call.operation] : undefined),
     authorize: () => key,
-    forward: ["anthropic-version", "anthropic-beta", "idempotency-key", "traceparent", "tracestate"],
+    forward: ["anthropic-version", "anthropic-beta", "traceparent", "tracestate"],
     defaults: { "anthropic-version": version },
     services: anthropicServices({
       id: config.id,

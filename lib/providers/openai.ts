@@ -33,7 +33,7 @@ export const openaiPath = (call: UpstreamCall): string | undefined => {
   return call.wire === "openai-chat" && call.operation === "generate" ? "/chat/completions" : undefined;
 };
 
-export const openaiForwarded = ["openai-beta", "idempotency-key", "traceparent", "tracestate"] as const;
+export const openaiForwarded = ["openai-beta", "traceparent", "tracestate"] as const;
 
 export const bearer = (config: ProviderConfig): Headers =>
   hasKey(config) ? { authorization: `Bearer ${config.apiKey ?? ""}` } : {};

@@ -28,6 +28,22 @@ const plain = (pattern: RegExp): Route => ({
   handle: (context) => generate(context, {}, false),
 });
 
+/** A body that may hold a `thread`: where nothing is kept, every chat call refuses that by itself. */
+const mayHoldThread = ({ call: { body }, services }: RouteContext): boolean =>
+  services.threads !== undefined && Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes('"thread"');
+
+const messages: Route = {
+  method: "POST",
+  pattern: /^\/v1\/messages$/,
+  authenticated: true,
+  handle: (context) =>
+    mayHoldThread(context) && (context.call.headers["heddle-thread"] ?? "") === ""
+      ? import("./anthropic-threads.ts").then(({ answerOnThread }) =>
+          answerOnThread(context, () => generate(context, {}, false)),
+        )
+      : generate(context, {}, false),
+};
+
 /** Gemini's stream without `alt=sse`: a JSON array, and its errors are arrays too. */
 export const asksForArray = (call: Pick<Call, "path" | "query">): boolean =>
   /^\/v1(?:beta)?\/.+:streamGenerateContent$/.test(call.path) && new URLSearchParams(call.query).get("alt") !== "sse";
@@ -58,7 +74,7 @@ const responses: Route = {
 
 export const chatRoutes: readonly Route[] = [
   plain(/^\/v1\/chat\/completions$/),
-  plain(/^\/v1\/messages$/),
+  messages,
   responses,
   gemini,
   ...responseRoutes,

@@ -3,6 +3,7 @@ import type { Call, Invocation, Reply } from "../model/call.ts";
 import type { ClientWire } from "../wires/wire.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import type { Services } from "../gateway.ts";
+import type { Turn } from "../turns/types.ts";
 import type { Caller } from "../threads/store.ts";
 
 export type RouteContext = {
@@ -18,6 +19,11 @@ export type RouteContext = {
   caller: Caller;
   trace: Trace;
   services: Services;
+  /**
+   * Set where the call's answer is kept under an Idempotency-Key. To be told as soon as a turn has begun, by a route whose answer
+   * follows from the turn alone (`Route.replay`): who comes with the same key then follows the turn.
+   */
+  begun?: (turn: Turn) => Promise<void>;
 };
 
 export type Route = {
@@ -27,6 +33,8 @@ export type Route = {
   /** False for probes that need no key. */
   authenticated: boolean;
   handle: (context: RouteContext) => Promise<Reply> | Reply;
+  /** The answer of a turn that was begun by the same call before. Absent: as chat wires give it (`replyOfTurn`). */
+  replay?: (context: RouteContext, turn: Turn) => Promise<Reply>;
 };
 
 export const json = (status: number, body: unknown): Reply => ({

@@ -88,6 +88,7 @@ export const replyOfTurn = async (context: RouteContext, turn: Turn, after?: num
   const encoded: EncodedRun = { run: turn.run, spec: turn.spec, wire: wireOfRun(turn.spec) };
   try {
     await turn.begun;
+    await context.begun?.(turn);
     if (turn.spec.request.stream) {
       const array = turn.spec.array === true;
       return {

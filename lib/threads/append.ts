@@ -65,9 +65,19 @@ export const checkMessages = (messages: readonly NewMessage[]): void => {
   }
 };
 
+/** Every write names the head as it was read: what holds for it here holds when it is written. */
+export const checkLeaf = (head: Thread, ifLeaf: number | undefined): void => {
+  if (ifLeaf !== undefined && ifLeaf !== head.leaf)
+    throw new GatewayError("precondition_failed", "The thread has gone on from another message.", {
+      param: "parent_id",
+    });
+};
+
 export type AppendOptions = {
   /** The message to follow, where it is not the active leaf: makes a sibling. null makes a new root. */
   parentId?: string | null;
+  /** The number of the message that must be the active leaf, else `precondition_failed`. */
+  ifLeaf?: number;
 };
 
 /**
@@ -83,11 +93,15 @@ export const appendMessages = async (
 ): Promise<StoredMessage[]> => {
   checkMessages(messages);
   const appended: StoredMessage[] = [];
-  let parentId = options.parentId;
+  let { parentId, ifLeaf } = options;
   for (let at = 0; at < messages.length; at += messagesPerTransaction) {
-    const some = await appendOnce(store, caller, thread, messages.slice(at, at + messagesPerTransaction), parentId);
+    const some = await appendOnce(store, caller, thread, messages.slice(at, at + messagesPerTransaction), {
+      ...(parentId === undefined ? {} : { parentId }),
+      ...(ifLeaf === undefined ? {} : { ifLeaf }),
+    });
     appended.push(...some);
     if (parentId !== undefined) parentId = some.at(-1)?.id ?? parentId;
+    if (ifLeaf !== undefined) ifLeaf = some.at(-1)?.seq ?? ifLeaf;
   }
   return appended;
 };
@@ -97,7 +111,7 @@ const appendOnce = async (
   caller: Caller,
   thread: string,
   messages: readonly NewMessage[],
-  parentId: string | null | undefined,
+  { parentId, ifLeaf }: AppendOptions,
 ): Promise<StoredMessage[]> => {
   const pk = threadPartition(caller.tenant, thread);
   let known = new Map<string, Claim>();
@@ -111,6 +125,7 @@ const appendOnce = async (
       if (messages.some(isNew)) throw busy(store, head);
       continue;
     }
+    checkLeaf(head, ifLeaf);
     const parent = await resolveParent(store, head, parentId);
     const { placed, operations, last } = await placeMessages(store, head, head.nextSeq, parent, fresh);
     const update: Operation = {

@@ -6,12 +6,17 @@ import { loadBody, storeLooseBody } from "./bodies.ts";
 import { idempotencyPartition } from "./keys.ts";
 import { type Caller, contentionTries, type ThreadStore } from "./store.ts";
 
+/** A run's step as it was when it began: by then its events are numbered, whatever becomes of the run. */
+export type KeptRun = { thread: string; run: string; step?: number; stepFirst?: number };
+
 /** The answer of a finished call: a body, or the run whose events are its body (streams replay from there). */
 export type KeptAnswer = {
   status: number;
   headers: Record<string, string>;
   body?: string;
-  run?: { thread: string; run: string };
+  /** The body is bytes, in base64. */
+  binary?: boolean;
+  run?: KeptRun;
 };
 
 /** The right to carry the call out. */
@@ -21,6 +26,8 @@ export type IdempotencyStart = { kind: "new"; token: IdempotencyToken } | { kind
 
 const keepSeconds = 24 * 3600;
 const sk = "once";
+/** How long a call that says nothing more (`renewIdempotent`) is held to be alive. */
+export const defaultLeaseMs = 30_000;
 
 const until = (store: ThreadStore): number => Math.floor(store.clock.now() / 1000) + keepSeconds;
 
@@ -40,7 +47,7 @@ export const beginIdempotent = async (
   caller: Caller,
   idempotencyKey: string,
   bodyHash: string,
-  leaseMs = 15 * 60_000,
+  leaseMs = defaultLeaseMs,
 ): Promise<IdempotencyStart> => {
   if (idempotencyKey === "" || idempotencyKey.length > 255)
     throw invalid("idempotency-key", "expected 1 to 255 characters");
@@ -81,6 +88,15 @@ const holding = (token: IdempotencyToken): Condition => ({
   ],
 });
 
+/** The call is still being carried out. Nothing happens where another has taken it over. */
+export const renewIdempotent = async (
+  store: ThreadStore,
+  token: IdempotencyToken,
+  leaseMs = defaultLeaseMs,
+): Promise<void> => {
+  await store.table.update(token.key, { set: { leaseUntil: store.clock.now() + leaseMs } }, holding(token));
+};
+
 /**
  * Keeps the answer. Where another has meanwhile taken over, that one's stands. A run may be named as soon as it has begun: whoever
  * comes with the same key then follows its events.
@@ -94,11 +110,11 @@ export const finishIdempotent = async (
     answer.body === undefined
       ? undefined
       : await storeLooseBody(store, token.scope.tenant, token.scope.name, answer.body, until(store) * 1000);
-  const { status, headers, run } = answer;
+  const { status, headers, run, binary } = answer;
   await store.table.update(
     token.key,
     {
-      set: compact<JsonObject>({ state: "answered", status, headers, run, ...body }),
+      set: compact<JsonObject>({ state: "answered", status, headers, run, binary, ...body }),
       remove: ["leaseUntil"],
       expiresAt: until(store),
     },
@@ -110,6 +126,27 @@ export const finishIdempotent = async (
 export const abandonIdempotent = async (store: ThreadStore, token: IdempotencyToken): Promise<void> => {
   await store.table.delete(token.key, holding(token));
 };
+
+/** A run that was named as the answer came to nothing: the key is free again, unless another answer stands there by now. */
+export const forgetIdempotent = async (
+  store: ThreadStore,
+  caller: Caller,
+  idempotencyKey: string,
+  run: KeptRun,
+): Promise<void> => {
+  const key: Key = { pk: idempotencyPartition(caller.tenant, caller.owner, idempotencyKey), sk };
+  const there = await store.table.get(key);
+  if (there !== undefined && asObject(there.data["run"])?.["run"] === run.run)
+    await store.table.delete(key, { item: "present", version: there.version });
+};
+
+const decodeRun = (run: JsonObject): KeptRun =>
+  compact<KeptRun>({
+    thread: asString(run["thread"]) ?? "",
+    run: asString(run["run"]) ?? "",
+    step: asNumber(run["step"]),
+    stepFirst: asNumber(run["stepFirst"]),
+  });
 
 const decodeAnswer = async (
   store: ThreadStore,
@@ -125,6 +162,7 @@ const decodeAnswer = async (
     status: asNumber(data["status"]) ?? 200,
     headers,
     body: hasBody ? await loadBody(store, scope.tenant, scope.name, data) : undefined,
-    run: run === undefined ? undefined : { thread: asString(run["thread"]) ?? "", run: asString(run["run"]) ?? "" },
+    binary: data["binary"] === true ? true : undefined,
+    run: run === undefined ? undefined : decodeRun(run),
   });
 };

@@ -7,7 +7,15 @@ import { closeRun, findRun, runEnd, settleOverdue } from "./closing.ts";
 import { checkId, contention, encodeQueue, findHead, headAt, loadHead, type Thread, unmoved } from "./head.ts";
 import { clientIdKey, newRunId, threadPartition } from "./keys.ts";
 import { placeMessages } from "./message-items.ts";
-import { appendMessages, busy, checkMessages, headAfter, messagesPerTransaction, resolveParent } from "./append.ts";
+import {
+  appendMessages,
+  busy,
+  checkLeaf,
+  checkMessages,
+  headAfter,
+  messagesPerTransaction,
+  resolveParent,
+} from "./append.ts";
 import { type Claim, knownMessages, loadKnown } from "./claims.ts";
 import { decodeRun, type Run, runAt, runItem, withoutLargeRequest } from "./run-items.ts";
 import { type Caller, contentionTries, type ThreadStore } from "./store.ts";
@@ -26,18 +34,16 @@ export const startTurn = async (
     if (input.onConflict === "enqueue" || input.later === true)
       throw invalid("messages", `expected at most ${messagesPerTransaction} messages for a run that may have to wait`);
     if (input.onConflict === "interrupt") await interrupt(store, caller, thread);
-    const before = await appendMessages(
-      store,
-      caller,
-      thread,
-      input.messages.slice(0, cut),
-      parentOption(input.parentId),
-    );
-    const last = before.at(-1)?.id;
+    const before = await appendMessages(store, caller, thread, input.messages.slice(0, cut), {
+      ...parentOption(input.parentId),
+      ...(input.ifLeaf === undefined ? {} : { ifLeaf: input.ifLeaf }),
+    });
+    const last = before.at(-1);
     return startWith(store, caller, thread, {
       ...input,
       messages: input.messages.slice(cut),
-      ...(input.parentId === undefined || last === undefined ? {} : { parentId: last }),
+      ...(input.parentId === undefined || last === undefined ? {} : { parentId: last.id }),
+      ...(input.ifLeaf === undefined || last === undefined ? {} : { ifLeaf: last.seq }),
     });
   }
   return startWith(store, caller, thread, input);
@@ -79,6 +85,7 @@ const startWith = async (store: ThreadStore, caller: Caller, thread: string, inp
       }
       if (input.onConflict !== "enqueue") throw busy(store, head);
     }
+    checkLeaf(head, input.ifLeaf);
     if (mustWait || input.later === true) {
       const queued = await enqueue(store, head, input);
       if (queued !== undefined) return { kind: "queued", run: queued };

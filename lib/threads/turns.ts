@@ -13,6 +13,8 @@ export type TurnInput = {
   messages: readonly NewMessage[];
   /** What the first message follows (what the answer follows, where there is none), if not the active leaf. */
   parentId?: string | null;
+  /** The number of the message that must be the active leaf (-1: none), else `precondition_failed`: nobody has gone on meanwhile. */
+  ifLeaf?: number;
   /** Where a run is in progress, or waits for tools that these messages don't answer. Default `reject`: `thread_busy`. */
   onConflict?: OnConflict;
   /** It waits in any case, for a worker that calls `startNext`: background work. */

@@ -74,12 +74,12 @@ describe("openai", () => {
     const { headers: seen } = await sent(openai({ headers }), { headers: clientHeaders });
     expect(seen).toMatchObject({
       "openai-beta": "responses=v1",
-      "idempotency-key": "idem-1",
       traceparent: "00-1-2-01",
       "openai-organization": "org-1",
       "openai-project": "proj-1",
     });
     expect(Object.keys(seen).filter((name) => name.startsWith("anthropic-"))).toEqual([]);
+    expect(seen).not.toHaveProperty("idempotency-key");
   });
 
   it("takes a configured header for the credential", async () => {

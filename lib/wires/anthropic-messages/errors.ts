@@ -16,12 +16,16 @@ const outgoing: Record<ErrorCode, { type: ErrorType | "request_too_large"; statu
   context_length_exceeded: { type: "invalid_request_error" },
   content_filtered: { type: "invalid_request_error" },
   thread_unsupported: { type: "invalid_request_error" },
+  thread_already_continued: { type: "invalid_request_error" },
+  thread_continue_in_flight: { type: "invalid_request_error" },
+  thread_fingerprint_mismatch: { type: "invalid_request_error" },
   authentication: { type: "authentication_error" },
   billing: { type: "billing_error" },
   permission: { type: "permission_error" },
   previous_response_not_found: { type: "invalid_request_error" },
   not_found: { type: "not_found_error" },
   model_not_found: { type: "not_found_error" },
+  thread_not_found: { type: "not_found_error" },
   method_not_allowed: { type: "invalid_request_error" },
   request_timeout: { type: "timeout_error" },
   conflict: { type: "conflict_error" },
@@ -92,6 +96,22 @@ const byStatus: Record<number, ErrorCode> = {
   529: "overloaded",
 };
 
+/** What SDKs know message threads' errors by: `error.details.error_code`. */
+const threadErrors = {
+  thread_unsupported: "thread_unsupported_request",
+  thread_already_continued: "thread_already_continued",
+  thread_continue_in_flight: "thread_continue_in_flight",
+  thread_fingerprint_mismatch: "thread_fingerprint_mismatch",
+  thread_not_found: "thread_not_found",
+} as const satisfies Partial<Record<ErrorCode, string>>;
+const threadErrorOf: Partial<Record<ErrorCode, string>> = threadErrors;
+const byThreadError = new Map(
+  (Object.keys(threadErrors) as (keyof typeof threadErrors)[]).map((code): [string, ErrorCode] => [
+    threadErrors[code],
+    code,
+  ]),
+);
+
 const overflow =
   /prompt is too long|input is too long|input tokens exceeded|exceeds? (?:the )?(?:maximum )?context|context (?:window|length)/i;
 const unknownModel = /^model:|model identifier is invalid|model .*(?:not found|does not exist)/i;
@@ -99,8 +119,9 @@ const badCredential = /security token|api key|x-api-key/i;
 
 /** The messages say more than the types do. */
 const refine = (code: ErrorCode, message: string, body: JsonObject): ErrorCode => {
-  const detail = asObject(asObject(body["error"])?.["details"])?.["error_code"];
-  if (detail === "thread_unsupported_request") return "thread_unsupported";
+  const detail = asString(asObject(asObject(body["error"])?.["details"])?.["error_code"]);
+  const thread = detail === undefined ? undefined : byThreadError.get(detail);
+  if (thread !== undefined) return thread;
   if (code === "invalid_request" && overflow.test(message)) return "context_length_exceeded";
   if ((code === "invalid_request" || code === "not_found") && unknownModel.test(message)) return "model_not_found";
   if (code === "permission" && badCredential.test(message)) return "upstream_authentication";
@@ -169,7 +190,8 @@ export const errorObject = (error: GatewayError): JsonObject => {
   const native = nativeError(error);
   if (native !== undefined) return native.error;
   const told: JsonObject = { type: outgoing[error.code].type, message: error.message };
-  if (error.code === "thread_unsupported") told["details"] = { error_code: "thread_unsupported_request" };
+  const detail = threadErrorOf[error.code];
+  if (detail !== undefined) told["details"] = { error_code: detail };
   return told;
 };
 
