@@ -9,6 +9,7 @@ import { healthRoutes } from "./health.ts";
 import { modelRoutes } from "./models.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
+import { siiliRoutes } from "./siili/index.ts";
 
 export { asksForArray } from "./chat.ts";
 
@@ -18,6 +19,7 @@ export const allRoutes: readonly Route[] = [
   ...modelRoutes,
   ...serviceRoutes,
   ...healthRoutes,
+  ...siiliRoutes,
 ];
 
 const byPath: readonly [RegExp, ClientWireId][] = [
