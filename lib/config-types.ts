@@ -113,6 +113,18 @@ type ThreadsConfig = {
   queueLength: number;
 };
 
+/** The threads API of the Siili Agent SDK. */
+export type SiiliConfig = {
+  /** Where it is served beside the root: "" or a path without a slash at its end. */
+  prefix: string;
+  /** The model that answers: an alias or `provider/model`. */
+  model: string;
+  /** Instructions that open every conversation. */
+  system?: string;
+  speechModel?: string;
+  transcriptionModel?: string;
+};
+
 export type HeddleConfig = {
   environment: "development" | "staging" | "production";
   providers: ProviderConfig[];
@@ -123,6 +135,7 @@ export type HeddleConfig = {
   server: ServerConfig;
   auth: AuthConfig;
   cors: CorsConfig | undefined;
+  siili: SiiliConfig;
   log: { level: "debug" | "info" | "warn" | "error" | "silent" };
   /** `sqlite`: threads, runs and responses are kept in a file below `dataDir`. `none`: nothing is kept, and what needs it is refused. */
   storage: "sqlite" | "none";

@@ -1,6 +1,6 @@
 // The only reader of the environment and of heddle.yaml: parsed once, defaulted, checked beyond its shape.
 import type { HeddleConfig, ModelConfig, ProviderConfig } from "./config-types.ts";
-import { authProblems, corsProblems, modelProblems, providerProblems } from "./config/checks.ts";
+import { authProblems, corsProblems, modelProblems, providerProblems, siiliProblems } from "./config/checks.ts";
 import { addressProblems, environmentOf, environmentProviders, normalised } from "./config/environment.ts";
 import { readConfigFile } from "./config/file.ts";
 import { ConfigError, type Problem } from "./config/problems.ts";
@@ -150,6 +150,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     },
     auth: { mode: file.auth?.mode ?? (keys.length > 0 ? "keys" : "open"), keys },
     cors: corsOf(file),
+    siili: { prefix: "", model: Object.keys(file.models ?? {})[0] ?? "echo/echo", ...file.siili },
     log: { level: read.oneOf("HEDDLE_LOG_LEVEL", levels) ?? file.log?.level ?? shared.level ?? "info" },
     storage: file.storage ?? "sqlite",
     dataDir: env["HEDDLE_DATA"] ?? file.dataDir ?? ".heddle",
@@ -169,6 +170,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     ...addressProblems(env, given),
     ...providerProblems(config.providers),
     ...modelProblems(config.models, config.providers, short),
+    ...siiliProblems(file.siili ?? {}, config.models, config.providers),
     ...authProblems(config.auth, { value: config.server.host, place: hostPlace }),
     ...corsProblems(config.cors),
   );

@@ -1,5 +1,5 @@
 // What the grammar can't see: names that lead nowhere, access that is open to the world, settings that contradict each other.
-import type { AuthConfig, CorsConfig, ModelConfig, ProviderConfig } from "../config-types.ts";
+import type { AuthConfig, CorsConfig, ModelConfig, ProviderConfig, SiiliConfig } from "../config-types.ts";
 import { claimant } from "../providers/claims.ts";
 import { hostOf } from "../providers/dialects.ts";
 import { providerKinds } from "../providers/provider.ts";
@@ -42,6 +42,24 @@ const cycleOf = (name: string, byName: ReadonlyMap<string, ModelConfig>): string
   return walk(name, [name]);
 };
 
+/** What is wrong with the name of a model; undefined where it leads to a provider. */
+const nowhere = (
+  target: string,
+  aliases: readonly string[],
+  providers: readonly ProviderConfig[],
+): string | undefined => {
+  if (aliases.includes(target)) return undefined;
+  const ids = providers.map((provider) => provider.id);
+  const slash = target.indexOf("/");
+  const provider = target.slice(0, Math.max(slash, 0));
+  if (slash > 0 && ids.includes(provider))
+    return slash + 1 === target.length ? "expected a model after the provider" : undefined;
+  if (claimant(providers, target) !== undefined) return undefined;
+  return slash > 0
+    ? unknownProvider(provider, ids)
+    : `'${target}' is no alias, and no configured provider claims it${hint(target, aliases) || "; write provider/model"}`;
+};
+
 /** Targets that lead nowhere, and aliases that lead to themselves. `short` are the models written as one text. */
 export const modelProblems = (
   models: readonly ModelConfig[],
@@ -49,7 +67,7 @@ export const modelProblems = (
   short: ReadonlySet<string>,
 ): Problem[] => {
   const byName = new Map(models.map((model) => [model.name, model]));
-  const ids = providers.map((provider) => provider.id);
+  const names = [...byName.keys()];
   return models.flatMap(({ name, targets }) => {
     const cycle = cycleOf(name, byName);
     const problems: Problem[] =
@@ -57,24 +75,32 @@ export const modelProblems = (
         ? []
         : [{ path: ["models", name], message: `the alias leads back to itself: ${cycle.join(" -> ")}` }];
     targets.forEach((target, at) => {
-      if (byName.has(target)) return;
-      const path = short.has(name) ? ["models", name] : ["models", name, "targets", at];
-      const slash = target.indexOf("/");
-      const provider = target.slice(0, Math.max(slash, 0));
-      if (slash > 0 && ids.includes(provider)) {
-        if (slash + 1 === target.length) problems.push({ path, message: "expected a model after the provider" });
-      } else if (claimant(providers, target) === undefined)
-        problems.push({
-          path,
-          message:
-            slash > 0
-              ? unknownProvider(provider, ids)
-              : `'${target}' is no alias, and no configured provider claims it${hint(target, [...byName.keys()]) || "; write provider/model"}`,
-        });
+      const message = nowhere(target, names, providers);
+      if (message !== undefined)
+        problems.push({ path: short.has(name) ? ["models", name] : ["models", name, "targets", at], message });
     });
     return problems;
   });
 };
+
+/** Models of the Siili API that lead nowhere. */
+export const siiliProblems = (
+  siili: Partial<SiiliConfig>,
+  models: readonly ModelConfig[],
+  providers: readonly ProviderConfig[],
+): Problem[] =>
+  (["model", "speechModel", "transcriptionModel"] as const).flatMap((name) => {
+    const target = siili[name];
+    const message =
+      target === undefined
+        ? undefined
+        : nowhere(
+            target,
+            models.map((model) => model.name),
+            providers,
+          );
+    return message === undefined ? [] : [{ path: ["siili", name], message }];
+  });
 
 /** Settings without which a provider can't be called at all. A missing key is told at the call: it may come later. */
 export const providerProblems = (providers: readonly ProviderConfig[]): Problem[] =>

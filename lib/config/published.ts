@@ -42,6 +42,13 @@ const descriptions: Readonly<Record<string, string>> = {
   "cors.origins": 'Such as https://app.example.com; ["*"] is anyone, without credentials.',
   "cors.headers": 'Default ["*"]: what the browser asks for.',
   "log.level": "Default info.",
+  siili: "The API of the Siili Agent SDK (spaik-sdk): /threads, /files and /audio.",
+  "siili.prefix": "Served below this path too, such as /api/chat. Default: at the root alone.",
+  "siili.model": "The model that answers. Default: the first of models, else echo/echo.",
+  "siili.system": "Instructions that open every conversation.",
+  "siili.speechModel": "For speech where the call names none. Default tts-1 where a provider has it, else siili.model.",
+  "siili.transcriptionModel":
+    "The same for transcription. Default whisper-1 where a provider has it, else siili.model.",
   storage:
     "sqlite (default): threads, runs and responses are kept in a file below dataDir. none: nothing is kept, and calls that need it are refused.",
   dataDir: "Where stores keep their files. Default .heddle.",

@@ -149,6 +149,24 @@ export const configSchema = z.strictObject({
   log: z.exactOptional(
     z.strictObject({ level: z.exactOptional(z.enum(["debug", "info", "warn", "error", "silent"])) }),
   ),
+  siili: z.exactOptional(
+    z.strictObject({
+      prefix: z.exactOptional(
+        z
+          .string()
+          .check(
+            z.regex(
+              /^(?:(?!\/v1(?:beta)?(?:\/|$))(?:\/[\w-]+)+)?$/,
+              "expected a path such as /api/chat, not below /v1 or /v1beta",
+            ),
+          ),
+      ),
+      model: z.exactOptional(text),
+      system: z.exactOptional(text),
+      speechModel: z.exactOptional(text),
+      transcriptionModel: z.exactOptional(text),
+    }),
+  ),
   storage: z.exactOptional(z.enum(["sqlite", "none"])),
   dataDir: z.exactOptional(text),
 });

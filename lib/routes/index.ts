@@ -10,6 +10,7 @@ import { modelRoutes } from "./models.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
 import { threadRoutes } from "./threads/index.ts";
+import { siiliRoutes } from "./siili/index.ts";
 
 export { asksForArray } from "./chat.ts";
 
@@ -20,6 +21,7 @@ export const allRoutes: readonly Route[] = [
   ...serviceRoutes,
   ...threadRoutes,
   ...healthRoutes,
+  ...siiliRoutes,
 ];
 
 const byPath: readonly [RegExp, ClientWireId][] = [

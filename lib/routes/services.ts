@@ -13,7 +13,7 @@ import { parseMultipart } from "../http/multipart.ts";
 import { json, type Route, type RouteContext } from "./route.ts";
 
 /** Runs a service on the first target that answers, metered like any call. */
-const serve = async (
+export const serve = async (
   context: RouteContext,
   operation: string,
   service: keyof ProviderServices,

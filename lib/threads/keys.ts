@@ -21,6 +21,11 @@ export const jobPartition = (tenant: string, job: string): string => `${safe(ten
 export const idempotencyPartition = (tenant: string, owner: string, key: string): string =>
   `${safe(tenant)}/once/${short(owner)}/${short(key)}`;
 export const blobScope = (tenant: string, thread: string): string => `${safe(tenant)}/${safe(thread)}`;
+export const filePartition = (tenant: string, owner: string): string => `${safe(tenant)}/files/${short(owner)}`;
+/** No thread has this scope: a thread's own id holds no bare `~`. */
+export const fileScope = (tenant: string, file: string): string => `${safe(tenant)}/~files/${safe(file)}`;
+
+export const fileKey = (file: string): string => `f:${short(file)}`;
 
 export const headKey = "thread";
 /** By the revision that brought it. */

@@ -1,0 +1,60 @@
+// The API of the Siili Agent SDK (spaik-sdk) as its React client calls it: /threads, /files and /audio, at the root and below the
+// configured prefix. docs/siili.md tells what stands for what.
+import type { Reply } from "../../model/call.ts";
+import { GatewayError } from "../../model/error.ts";
+import type { Route, RouteContext } from "../route.ts";
+
+/** `params` are the segments of the path after the prefix. */
+type Handler = (context: RouteContext, ...params: string[]) => Promise<Reply>;
+
+/** Only the configured prefix is one; it is no part of a pattern, as routes know no configuration. */
+const served =
+  (handle: Handler): Route["handle"] =>
+  (context) => {
+    const [prefix = "", ...params] = context.params;
+    const { call, services } = context;
+    if (prefix !== "" && prefix !== services.config.siili.prefix)
+      throw new GatewayError("not_found", `There is no route ${call.method} ${call.path.slice(0, 200)}.`);
+    return handle(context, ...params);
+  };
+
+const route = (method: Route["method"], path: string, handle: Handler): Route => ({
+  method,
+  pattern: new RegExp(String.raw`^(?!/v1(?:beta)?/)((?:/[\w-]+)*?)${path.replaceAll("{id}", "([^/]+)")}$`),
+  authenticated: true,
+  handle: served(handle),
+});
+
+const threads = () => import("./threads.ts");
+const messages = () => import("./messages.ts");
+const files = () => import("./files.ts");
+const audio = () => import("./audio.ts");
+
+const noPush: Handler = () =>
+  Promise.reject(new GatewayError("not_implemented", "No push service is configured: stream over messages/stream."));
+
+export const siiliRoutes: readonly Route[] = [
+  route("POST", "/threads", async (context) => (await threads()).create(context)),
+  route("GET", "/threads", async (context) => (await threads()).list(context)),
+  route("GET", "/threads/{id}", async (context, thread = "") => (await threads()).get(context, thread)),
+  route("DELETE", "/threads/{id}", async (context, thread = "") => (await threads()).remove(context, thread)),
+  route("POST", "/threads/{id}/cancel", async (context, thread = "") => (await threads()).cancel(context, thread)),
+  route("GET", "/threads/{id}/negotiate-streaming", noPush),
+  route("GET", "/threads/{id}/messages", async (context, thread = "") => (await messages()).list(context, thread)),
+  route("POST", "/threads/{id}/messages", async (context, thread = "") => (await messages()).send(context, thread)),
+  route("POST", "/threads/{id}/messages/stream", async (context, thread = "") =>
+    (await messages()).stream(context, thread),
+  ),
+  route("GET", "/threads/{id}/messages/{id}", async (context, thread = "", message = "") =>
+    (await messages()).get(context, thread, message),
+  ),
+  route("DELETE", "/threads/{id}/messages/{id}", async (context, thread = "", message = "") =>
+    (await messages()).remove(context, thread, message),
+  ),
+  route("POST", "/files", async (context) => (await files()).upload(context)),
+  route("GET", "/files/{id}", async (context, file = "") => (await files()).download(context, file)),
+  route("DELETE", "/files/{id}", async (context, file = "") => (await files()).remove(context, file)),
+  // The client's player asks under /stream; both are streams here.
+  route("POST", "/audio/speech(?:/stream)?", async (context) => (await audio()).speech(context)),
+  route("POST", "/audio/transcribe", async (context) => (await audio()).transcribe(context)),
+];
