@@ -150,10 +150,10 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
 };
 
 /** The route of a call. Throws 404, or 405 with what the path does take. */
-const findRoute = (call: Call): { route: Route; params: string[] } => {
+const findRoute = (routes: readonly Route[], call: Call): { route: Route; params: string[] } => {
   const method = call.method === "HEAD" ? "GET" : call.method;
   const others: string[] = [];
-  for (const route of allRoutes) {
+  for (const route of routes) {
     const match = route.pattern.exec(call.path);
     if (match === null) continue;
     if (route.method === method) return { route, params: match.slice(1).map(decodeSegment) };
@@ -193,6 +193,7 @@ const nobody: Caller = { name: "none", open: true, tenant: "", owner: "" };
 export const createGateway = (platform: Platform, config: HeddleConfig): Gateway => {
   const services = createServices(platform, config);
   const authenticate = createAuthenticator(config.auth);
+  const routes = allRoutes(config);
   const isOpen = config.auth.mode === "open";
   const origins = config.cors?.origins ?? [];
 
@@ -211,7 +212,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
   const answer = (call: Call, invocation: Invocation): Promise<Reply> | Reply => {
     checkBody(call);
     if (isOpen) refuseStrangers(call, origins);
-    const { route, params } = findRoute(call);
+    const { route, params } = findRoute(routes, call);
     const trace = traceOf(call.headers);
     const caller = route.authenticated ? callerOf(call, invocation, trace) : nobody;
     const context: RouteContext = {

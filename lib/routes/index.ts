@@ -1,5 +1,6 @@
 // All routes, and the wire whose envelope a path's errors wear.
 import type { Call } from "../model/call.ts";
+import type { HeddleConfig } from "../config-types.ts";
 import type { ClientWireId } from "../model/wire-id.ts";
 import type { ClientWire } from "../wires/wire.ts";
 import { clientWires } from "../wires/index.ts";
@@ -14,14 +15,14 @@ import { siiliRoutes } from "./siili/index.ts";
 
 export { asksForArray } from "./chat.ts";
 
-export const allRoutes: readonly Route[] = [
+export const allRoutes = (config: Pick<HeddleConfig, "siili">): readonly Route[] => [
   ...chatRoutes,
   ...countRoutes,
   ...modelRoutes,
   ...serviceRoutes,
   ...threadRoutes,
   ...healthRoutes,
-  ...siiliRoutes,
+  ...siiliRoutes(config.siili.prefix),
 ];
 
 const byPath: readonly [RegExp, ClientWireId][] = [
