@@ -36,7 +36,7 @@ const run = (thread: string, body: Body, headers?: Record<string, string>): Prom
 const typesOf = (frames: readonly Frame[]): string[] => frames.map(({ event }) => event);
 const textOf = (frames: readonly Frame[]): string =>
   frames
-    .map(({ event, data }) => (event === "part-delta" ? String((data["delta"] as Body)["text"] ?? "") : ""))
+    .map(({ event, data }) => (event === "part-delta" ? ((data["delta"] as { text?: string }).text ?? "") : ""))
     .join("");
 const ended = (thread: string, id: string): Promise<Answer> =>
   eventually(
@@ -361,6 +361,42 @@ describe("tools", () => {
     expect((await client.get(`/${thread}`)).body["status"]).toBe("requires_action");
   });
 
+  test("of two who give the outputs one resumes the run", async () => {
+    const thread = await newThread(client);
+    const parked = await run(thread, { input: "call it", tools: [weather] });
+    const [call] = at(parked, "required_action", "tool_calls") as Body[];
+    const body = { tool_outputs: [{ tool_call_id: call?.["id"], output: "x" }] };
+    const both = await Promise.all(
+      [1, 2].map(() => client.post(`/${thread}/runs/${textAt(parked, "id")}/tool_outputs`, body)),
+    );
+    expect(both.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 409]);
+    expect((await client.get(`/${thread}`)).body).toMatchObject({ message_count: 4, status: "idle" });
+  });
+
+  test("a parked run that is asked for again is told again", async () => {
+    const thread = await newThread(client);
+    const body = { messages: [{ role: "user", content: "call it", client_id: "c" }], tools: [weather], stream: true };
+    const first = await run(thread, body);
+    const again = await run(thread, body);
+    expect(again.text).toBe(first.text);
+    expect((await run(thread, { ...body, stream: false })).body).toMatchObject({ status: "requires_action" });
+  });
+
+  test("their outputs may come as messages of a new run, on any wire", async () => {
+    const thread = await newThread(client);
+    const parked = await run(thread, { input: "call it", tools: [weather] });
+    const [call] = at(parked, "required_action", "tool_calls") as Body[];
+    const next = await run(thread, {
+      messages: [{ role: "user", parts: [{ type: "tool-result", call_id: call?.["id"], content: "hail" }] }],
+      tools: [weather],
+    });
+    expect(next.status, next.text).toBe(200);
+    expect(saidIn(next.body["message"])).toContain("hail");
+    const path = `/${thread}/runs/${textAt(parked, "id")}`;
+    expect((await client.get(path)).body).toMatchObject({ status: "completed", required_action: null });
+    expect((await client.get(`${path}/events?wire=openai-chat`)).text).toContain("weather");
+  });
+
   test("a parked run can be cancelled, and who waits behind it begins", async () => {
     const thread = await newThread(client);
     const parked = await run(thread, { input: "call it", tools: [weather] });
@@ -468,6 +504,29 @@ test.each([true, false])("a cancelled run ends with what it said, streamed: %s",
   const again = await client.post(`/${thread}/runs/stopped/cancel`);
   expect(again.body).toEqual(over.body);
 });
+
+test.each([true, false])(
+  "a run that is cancelled before it says anything is no failure, streamed: %s",
+  async (stream) => {
+    const thread = await newThread(client);
+    const waiting = client.call("POST", `/${thread}/runs`, {
+      model,
+      input: "x [[stall 60000]]",
+      run_id: "early",
+      stream,
+    });
+    await eventually(
+      () => client.get(`/${thread}/runs/early`),
+      ({ body }) => body["status"] === "in_progress",
+    );
+    await client.post(`/${thread}/runs/early/cancel`);
+    const answer = await waiting;
+    expect(answer.status, answer.text).toBe(200);
+    if (stream)
+      expect(framesOf(answer.text).at(-1)).toMatchObject({ event: "error", data: { error: { code: "cancelled" } } });
+    else expect(answer.body).toMatchObject({ status: "cancelled", message: null });
+  },
+);
 
 test("runs are listed, newest first, by pages", async () => {
   const thread = await newThread(client);
