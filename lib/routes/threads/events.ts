@@ -8,7 +8,7 @@ import { clientWireIds } from "../../model/wire-id.ts";
 import { hasEnded, type Run } from "../../threads/run-items.ts";
 import { getRun, runEvents } from "../../threads/runs.ts";
 import { encodeRun } from "../../turns/encode.ts";
-import type { RunSpec } from "../../turns/types.ts";
+import type { RunSpec, Turn } from "../../turns/types.ts";
 import { clientWires } from "../../wires/index.ts";
 import type { RouteContext } from "../route.ts";
 import { type Access, accessOf, runParam, threadParam } from "./access.ts";
@@ -91,13 +91,36 @@ async function* nativeFrames(
   }
 }
 
-/** The step that a call began, live. */
-export const streamStep = (access: Access, run: Run, spec: RunSpec, signal: AbortSignal, headers: Headers): Reply => ({
-  status: 200,
-  headers: { ...eventStreamHeaders(), ...headers },
-  heartbeat,
-  body: nativeFrames(access, run, spec, { after: run.stepFirst - 1, signal, oneStep: true }),
-});
+/** Nothing more is said in it, unless its tools' outputs come. */
+const isStill = ({ state }: Run): boolean => hasEnded(state) || state === "requires_action";
+
+/** Of a run that is still, the first frame is read before the answer begins: what fails then (its events are gone) is an ordinary error. */
+const opened = async (frames: AsyncGenerator<string>, run: Run): Promise<AsyncIterable<string>> => {
+  if (!isStill(run)) return frames;
+  const first = await frames.next();
+  return (async function* all(): AsyncGenerator<string> {
+    try {
+      if (first.done === true) return;
+      yield first.value;
+      yield* frames;
+    } finally {
+      await frames.return(undefined);
+    }
+  })();
+};
+
+/** The step that a call began, live. A run that was begun before is told from its first event on. */
+export const streamTurn = async (access: Access, turn: Turn, signal: AbortSignal, headers: Headers): Promise<Reply> => {
+  const { run, spec } = turn;
+  const known = turn.kind === "known";
+  const frames = nativeFrames(access, run, spec, { after: known ? 0 : run.stepFirst - 1, signal, oneStep: !known });
+  return {
+    status: 200,
+    headers: { ...eventStreamHeaders(), ...headers },
+    heartbeat,
+    body: await opened(frames, run),
+  };
+};
 
 /** Resolves when the step has ended, and so has been stored. Throws `cancelled` where the caller leaves before. */
 export const stepEnd = async ({ store, caller }: Access, run: Run, signal: AbortSignal): Promise<void> => {
@@ -121,38 +144,22 @@ const cursorOf = (context: RouteContext): number | undefined => {
 
 /**
  * The run with the step that event `after` belongs to: a wire's answer is one step. Without a cursor the latest step that has begun.
- * Where a step lies is only told by what ended the one before it.
+ * Where a step lies is told by what ended the one before it: of a run that has ended, nothing else tells whether its last step began.
  */
 const stepOf = async ({ store, caller }: Access, run: Run, after: number | undefined): Promise<Run> => {
-  const parked = run.state === "requires_action";
-  // The place of a parked run's next step is known before it begins.
-  const known = parked ? run.stepFirst - 1 : Number.POSITIVE_INFINITY;
-  if (run.stepFirst === 1 || (!parked && (after === undefined || after >= run.stepFirst))) return run;
-  const target = Math.max(1, Math.min(after ?? known, known, run.stepFirst - 1));
-  let step = 1;
+  if (run.stepFirst === 1 || (!isStill(run) && (after === undefined || after >= run.stepFirst))) return run;
+  let step = 0;
   let first = 1;
+  let begins = true;
   for await (const { n, event } of runEvents(store, caller, run.thread, run.id)) {
-    if (n >= target) break;
-    if (endsStep(event)) {
+    if (begins) {
       step += 1;
-      first = n + 1;
+      first = n;
     }
+    if (n >= (after ?? Number.POSITIVE_INFINITY)) break;
+    begins = endsStep(event);
   }
   return { ...run, step, stepFirst: first };
-};
-
-/** The first frame is read before the answer begins: what fails then is an ordinary error. */
-const opened = async (frames: AsyncGenerator<string>): Promise<AsyncIterable<string>> => {
-  const first = await frames.next();
-  return (async function* all(): AsyncGenerator<string> {
-    try {
-      if (first.done === true) return;
-      yield first.value;
-      yield* frames;
-    } finally {
-      await frames.return(undefined);
-    }
-  })();
 };
 
 export const eventsRoute = async (context: RouteContext): Promise<Reply> => {
@@ -183,6 +190,6 @@ export const eventsRoute = async (context: RouteContext): Promise<Reply> => {
       "heddle-run": run.id,
     },
     heartbeat: wire?.heartbeat ?? heartbeat,
-    body: hasEnded(run.state) || run.state === "requires_action" ? await opened(frames) : frames,
+    body: await opened(frames, run),
   };
 };

@@ -11,7 +11,7 @@ import { clientWires } from "../../wires/index.ts";
 import { json, type RouteContext } from "../route.ts";
 import { failed, specOf, turnCall, turnHeaders } from "../turns.ts";
 import { type Access, accessOf, bodyFields, naming, runParam, threadParam } from "./access.ts";
-import { stepEnd, streamStep } from "./events.ts";
+import { stepEnd, streamTurn } from "./events.ts";
 import { fieldsOf, type Fields } from "./fields.ts";
 import { listObject, orderOf, pageOf } from "./objects.ts";
 import { decodeParts } from "./parts.ts";
@@ -36,7 +36,7 @@ const answer = async (context: RouteContext, access: Access, turn: Turn, stream:
       // Somebody stopped it: that is how it ended, and no failure.
       if (toGatewayError(thrown).code !== "cancelled") throw thrown;
     }
-    if (stream) return streamStep(access, turn.run, turn.spec, signal, turnHeaders(turn));
+    if (stream) return await streamTurn(access, turn, signal, turnHeaders(turn));
     const over = hasEnded(turn.run.state) || turn.run.state === "requires_action";
     if (!over) await stepEnd(access, turn.run, signal);
     const run = await getRun(store, caller, turn.thread, turn.run.id);
