@@ -11,10 +11,9 @@ import { openSqlite } from "../../lib/stores/sqlite.ts";
 import { findRun } from "../../lib/threads/closing.ts";
 import { beginIdempotent, finishIdempotent } from "../../lib/threads/idempotency.ts";
 import { startTurn } from "../../lib/threads/start-turn.ts";
-import type { ThreadStore } from "../../lib/threads/store.ts";
+import { createHub } from "../../lib/threads/hub.ts";
+import { defaultLimits, type ThreadStore } from "../../lib/threads/store.ts";
 import { createThread } from "../../lib/threads/threads.ts";
-import { openThreads } from "../../lib/turns/open.ts";
-import type { ModelServices } from "../../lib/turns/services.ts";
 import { dataFolder } from "../support/data.ts";
 import { type Exchange, hostOfWire, say, startExchange } from "../support/exchange.ts";
 import { jsonAnswer, startGateway, startUpstream, type TestUpstream, until } from "../support/gateway.ts";
@@ -328,12 +327,16 @@ describe("a call whose process died", () => {
     });
   let store: ThreadStore;
   beforeAll(async () => {
-    const storage = {
+    store = {
       table: await openSqlite({ file: join(data.path, "heddle.db") }),
       blobs: openFileBlobs({ folder: join(data.path, "blobs") }),
+      clock: systemClock,
+      newId: () => newKey().padStart(24, "a").slice(-24).replaceAll("-", "b"),
+      hub: createHub(),
+      limits: { ...defaultLimits, leaseMs: 0 },
+      tokensOf: () => 1,
+      foldEvents: () => ({ parts: [] }),
     };
-    const opened = openThreads(storage, { clock: systemClock } as ModelServices).store;
-    store = { ...opened, limits: { ...opened.limits, leaseMs: 0 } };
   });
   afterAll(async () => {
     await store.table.close();
