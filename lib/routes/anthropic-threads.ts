@@ -152,6 +152,12 @@ export const answerOnThread = async (context: RouteContext, plain: () => Promise
   const { thread = null, ...body } = parseBody(context.call.body);
   if (thread === null) return plain();
   const wanted = wantedOf(thread);
+  if ((context.call.headers["heddle-thread"] ?? "") !== "")
+    throw new GatewayError(
+      "thread_unsupported",
+      "thread: can't be used together with heddle-thread, which keeps the conversation; send the whole history.",
+      { param: "thread" },
+    );
   const headers = withoutOwnBeta(context.call.headers);
   const own: RouteContext = { ...context, call: { ...context.call, headers } };
   return wanted.type === "create" ? create(own, body) : goOn(own, body, wanted.id);

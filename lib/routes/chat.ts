@@ -37,7 +37,7 @@ const messages: Route = {
   pattern: /^\/v1\/messages$/,
   authenticated: true,
   handle: (context) =>
-    mayHoldThread(context) && (context.call.headers["heddle-thread"] ?? "") === ""
+    mayHoldThread(context)
       ? import("./anthropic-threads.ts").then(({ answerOnThread }) =>
           answerOnThread(context, () => generate(context, {}, false)),
         )

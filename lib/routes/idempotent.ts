@@ -13,7 +13,7 @@ import {
   renewIdempotent,
 } from "../threads/idempotency.ts";
 import { findHead } from "../threads/head.ts";
-import { findRun } from "../threads/closing.ts";
+import { findRun, settleOverdue } from "../threads/closing.ts";
 import { hasEnded, type Run } from "../threads/run-items.ts";
 import type { ThreadStore } from "../threads/store.ts";
 import type { Threads } from "../turns/open.ts";
@@ -63,6 +63,8 @@ const cameToNothing = (run: Run, kept: KeptRun): boolean =>
 const findKept = async ({ store }: Threads, { caller }: RouteContext, kept: KeptRun): Promise<Run | undefined> => {
   const head = await findHead(store, caller.tenant, kept.thread);
   if (head === undefined || head.owner !== caller.owner) return undefined;
+  // A run whose process died is ended here and now, so that the call is not bound to it.
+  await settleOverdue(store, head);
   const run = await findRun(store, caller.tenant, kept.thread, kept.run);
   return run === undefined || cameToNothing(run, kept) ? undefined : stepOf(run, kept);
 };

@@ -362,6 +362,21 @@ describe("what cannot be continued", () => {
   });
 });
 
+test("the header heddle-thread keeps the conversation in its own way, and the tool runner goes on", async () => {
+  exchange.says(say({ type: "text", text: "Where?" }));
+  const options = { headers: { "heddle-thread": "new" } };
+  const params = { model: "openai/up", max_tokens: 500, messages: [{ role: "user" as const, content: "Weather?" }] };
+  const first = await client().beta.messages.create(params, options).withResponse();
+  const thread = first.response.headers.get("heddle-thread") ?? "";
+  sent.length = 0;
+  asksFor(1);
+  const final = await client()
+    .beta.messages.toolRunner({ ...params, tools: [weather] }, { headers: { "heddle-thread": thread } })
+    .runUntilDone();
+  expect(textOf(final)).toBe("All: fine in city-1");
+  expect(sent.map((body) => body.thread?.type)).toEqual(["create", undefined, undefined]);
+});
+
 test("an answer that paused goes on with nothing new", async () => {
   let turns = 0;
   exchange.says(({ request }) => {
