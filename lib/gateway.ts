@@ -14,7 +14,7 @@ import { contextWindow, outputLimit } from "./providers/model-limits.ts";
 import { createBreaker } from "./routing/breaker.ts";
 import { createResolver, type RouteTarget } from "./routing/resolve.ts";
 import { type Clock, systemClock } from "./routing/retry.ts";
-import { allRoutes, asksForArray, wireOf } from "./routes/index.ts";
+import { asksForArray, routesOf, wireOf } from "./routes/index.ts";
 import { envelopeOf } from "./routes/envelopes.ts";
 import type { Route } from "./routes/route.ts";
 import { parseThreadRef } from "./turns/ref.ts";
@@ -141,10 +141,10 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
 };
 
 /** The route of a call. Throws 404, or 405 with what the path does take. */
-const findRoute = (call: Call): { route: Route; params: string[] } => {
+const findRoute = (routes: readonly Route[], call: Call): { route: Route; params: string[] } => {
   const method = call.method === "HEAD" ? "GET" : call.method;
   const others: string[] = [];
-  for (const route of allRoutes) {
+  for (const route of routes) {
     const match = route.pattern.exec(call.path);
     if (match === null) continue;
     if (route.method === method) return { route, params: match.slice(1).map(decodeSegment) };
@@ -183,6 +183,7 @@ const nobody: Caller = { name: "none", open: true, tenant: "", owner: "" };
 
 export const createGateway = (platform: Platform, config: HeddleConfig): Gateway => {
   const services = createServices(platform, config);
+  const routes = routesOf(config);
   const authenticate = createAuthenticator(config.auth);
 
   /** A refusal has a record, as every call has. */
@@ -199,7 +200,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
 
   const answer = (call: Call, invocation: Invocation): Promise<Reply> | Reply => {
     checkBody(call);
-    const { route, params } = findRoute(call);
+    const { route, params } = findRoute(routes, call);
     const trace = traceOf(call.headers);
     const caller = route.authenticated ? callerOf(call, invocation, trace) : nobody;
     return route.handle({
@@ -219,7 +220,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     const error = toGatewayError(thrown);
     if (error.code === "internal")
       platform.log.error("internal error", { requestId: invocation.requestId, cause: error.cause ?? error });
-    const envelope = envelopeOf(call);
+    const envelope = envelopeOf(call, config.siili.prefix);
     if (envelope !== undefined) {
       const { status, headers, contentType, body } = envelope(error, invocation.requestId);
       return {

@@ -34,10 +34,10 @@ const detail: Envelope = (error) => ({
 });
 
 const native = /^\/v1\/(?:threads|jobs|admin)(?:\/|$)/;
-const siili = /^\/(?:[\w-]+\/)*(?:threads|files|audio\/(?:speech|transcribe))(?:\/|$)/;
+const siili = /^\/(?:threads|files|audio\/(?:speech|transcribe))(?:\/|$)/;
 
-/** Undefined where the caller's wire has the word. */
-export const envelopeOf = ({ path }: Call): Envelope | undefined => {
+/** Undefined where the caller's wire has the word. `prefix`: where the Siili Agent SDK's API is served beside the root, or "". */
+export const envelopeOf = ({ path }: Call, prefix: string): Envelope | undefined => {
   if (native.test(path)) return problem;
-  return !path.startsWith("/v1") && siili.test(path) ? detail : undefined;
+  return siili.test(path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path) ? detail : undefined;
 };

@@ -1,4 +1,5 @@
 // All routes, and the wire whose envelope a path's errors wear.
+import type { HeddleConfig } from "../config-types.ts";
 import type { Call } from "../model/call.ts";
 import type { ClientWireId } from "../model/wire-id.ts";
 import type { ClientWire } from "../wires/wire.ts";
@@ -13,13 +14,18 @@ import { siiliRoutes } from "./siili/index.ts";
 
 export { asksForArray } from "./chat.ts";
 
-export const allRoutes: readonly Route[] = [
+const routesEverywhere: readonly Route[] = [
   ...chatRoutes,
   ...countRoutes,
   ...modelRoutes,
   ...serviceRoutes,
   ...healthRoutes,
-  ...siiliRoutes,
+];
+
+/** Those that stand where the configuration says come last. */
+export const routesOf = ({ siili }: HeddleConfig): readonly Route[] => [
+  ...routesEverywhere,
+  ...siiliRoutes(siili.prefix),
 ];
 
 const byPath: readonly [RegExp, ClientWireId][] = [

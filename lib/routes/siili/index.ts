@@ -4,25 +4,13 @@ import type { Reply } from "../../model/call.ts";
 import { GatewayError } from "../../model/error.ts";
 import type { Route, RouteContext } from "../route.ts";
 
-/** `params` are the segments of the path after the prefix. */
 type Handler = (context: RouteContext, ...params: string[]) => Promise<Reply>;
 
-/** Only the configured prefix is one; it is no part of a pattern, as routes know no configuration. */
-const served =
-  (handle: Handler): Route["handle"] =>
-  (context) => {
-    const [prefix = "", ...params] = context.params;
-    const { call, services } = context;
-    if (prefix !== "" && prefix !== services.config.siili.prefix)
-      throw new GatewayError("not_found", `There is no route ${call.method} ${call.path.slice(0, 200)}.`);
-    return handle(context, ...params);
-  };
-
-const route = (method: Route["method"], path: string, handle: Handler): Route => ({
+const route = (method: Route["method"], path: string, handle: Handler): Omit<Route, "pattern"> & { path: string } => ({
   method,
-  pattern: new RegExp(String.raw`^(?!/v1(?:beta)?/)((?:/[\w-]+)*?)${path.replaceAll("{id}", "([^/]+)")}$`),
+  path,
   authenticated: true,
-  handle: served(handle),
+  handle: (context) => handle(context, ...context.params),
 });
 
 const threads = () => import("./threads.ts");
@@ -33,7 +21,7 @@ const audio = () => import("./audio.ts");
 const noPush: Handler = () =>
   Promise.reject(new GatewayError("not_implemented", "No push service is configured: stream over messages/stream."));
 
-export const siiliRoutes: readonly Route[] = [
+const routes = [
   route("POST", "/threads", async (context) => (await threads()).create(context)),
   route("GET", "/threads", async (context) => (await threads()).list(context)),
   route("GET", "/threads/{id}", async (context, thread = "") => (await threads()).get(context, thread)),
@@ -58,3 +46,10 @@ export const siiliRoutes: readonly Route[] = [
   route("POST", "/audio/speech(?:/stream)?", async (context) => (await audio()).speech(context)),
   route("POST", "/audio/transcribe", async (context) => (await audio()).transcribe(context)),
 ];
+
+/** At the root, and below `prefix` where it is not "" (it has no characters that mean something in a pattern). */
+export const siiliRoutes = (prefix: string): readonly Route[] =>
+  routes.map(({ path, ...rest }) => ({
+    ...rest,
+    pattern: new RegExp(`^(?:${prefix})?${path.replaceAll("{id}", "([^/]+)")}$`),
+  }));
