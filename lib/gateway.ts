@@ -15,7 +15,7 @@ import { contextWindow, outputLimit } from "./providers/model-limits.ts";
 import { createBreaker } from "./routing/breaker.ts";
 import { createResolver, type RouteTarget } from "./routing/resolve.ts";
 import { type Clock, systemClock } from "./routing/retry.ts";
-import { allRoutes, asksForArray, wireOf } from "./routes/index.ts";
+import { asksForArray, routesOf, wireOf } from "./routes/index.ts";
 import { envelopeOf } from "./routes/envelopes.ts";
 import type { Route, RouteContext } from "./routes/route.ts";
 import { parseThreadRef } from "./turns/ref.ts";
@@ -192,8 +192,8 @@ const nobody: Caller = { name: "none", open: true, tenant: "", owner: "" };
 
 export const createGateway = (platform: Platform, config: HeddleConfig): Gateway => {
   const services = createServices(platform, config);
+  const routes = routesOf(config);
   const authenticate = createAuthenticator(config.auth);
-  const routes = allRoutes(config);
   const isOpen = config.auth.mode === "open";
   const origins = config.cors?.origins ?? [];
 
@@ -236,7 +236,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     const error = toGatewayError(thrown);
     if (error.code === "internal")
       platform.log.error("internal error", { requestId: invocation.requestId, cause: error.cause ?? error });
-    const envelope = envelopeOf(call);
+    const envelope = envelopeOf(call, config.siili.prefix);
     if (envelope !== undefined) {
       const { status, headers, contentType, body } = envelope(error, invocation.requestId);
       return {

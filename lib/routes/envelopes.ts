@@ -10,7 +10,7 @@ const retryHeaders = ({ details }: GatewayError): Headers =>
   details.retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(details.retryAfterMs / 1_000)) };
 
 /** RFC 9457. `type` is a name, not an address: nothing is to be fetched. */
-export const problem: Envelope = (error, requestId) => ({
+const problem: Envelope = (error, requestId) => ({
   status: error.status,
   headers: retryHeaders(error),
   contentType: "application/problem+json",
@@ -34,12 +34,10 @@ const detail: Envelope = (error) => ({
 });
 
 const native = /^\/v1\/(?:threads|jobs|admin)(?:\/|$)/;
-const siili = /^\/(?:[\w-]+\/)*(?:threads|files|audio\/(?:speech|transcribe))(?:\/|$)/;
+const siili = /^\/(?:threads|files|audio\/(?:speech|transcribe))(?:\/|$)/;
 
-const wires = /\/v1(?:beta)?\//;
-
-/** Undefined where the caller's wire has the word. */
-export const envelopeOf = ({ path }: Call): Envelope | undefined => {
+/** Undefined where the caller's wire has the word. `prefix`: where the Siili Agent SDK's API is served beside the root, or "". */
+export const envelopeOf = ({ path }: Call, prefix: string): Envelope | undefined => {
   if (native.test(path)) return problem;
-  return !wires.test(path) && siili.test(path) ? detail : undefined;
+  return siili.test(path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path) ? detail : undefined;
 };

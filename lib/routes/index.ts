@@ -1,6 +1,6 @@
 // All routes, and the wire whose envelope a path's errors wear.
-import type { Call } from "../model/call.ts";
 import type { HeddleConfig } from "../config-types.ts";
+import type { Call } from "../model/call.ts";
 import type { ClientWireId } from "../model/wire-id.ts";
 import type { ClientWire } from "../wires/wire.ts";
 import { clientWires } from "../wires/index.ts";
@@ -15,14 +15,19 @@ import { siiliRoutes } from "./siili/index.ts";
 
 export { asksForArray } from "./chat.ts";
 
-export const allRoutes = (config: Pick<HeddleConfig, "siili">): readonly Route[] => [
+const routesEverywhere: readonly Route[] = [
   ...chatRoutes,
   ...countRoutes,
   ...modelRoutes,
   ...serviceRoutes,
   ...threadRoutes,
   ...healthRoutes,
-  ...siiliRoutes(config.siili.prefix),
+];
+
+/** Those that stand where the configuration says come last. */
+export const routesOf = ({ siili }: HeddleConfig): readonly Route[] => [
+  ...routesEverywhere,
+  ...siiliRoutes(siili.prefix),
 ];
 
 const byPath: readonly [RegExp, ClientWireId][] = [

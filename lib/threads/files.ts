@@ -19,7 +19,7 @@ export type NewFile = { bytes: Uint8Array; mimeType: string; filename: string };
 
 type Found = { file: StoredFile; hash: string };
 
-export const fileNotFound = (param: string): GatewayError => new GatewayError("not_found", "No such file.", { param });
+const fileNotFound = (param: string): GatewayError => new GatewayError("not_found", "No such file.", { param });
 
 const find = async (store: ThreadStore, caller: Caller, id: string, param: string): Promise<Found> => {
   const item = await store.table.get({ pk: filePartition(caller.tenant, caller.owner), sk: fileKey(id) });

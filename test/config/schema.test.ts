@@ -66,6 +66,7 @@ test.each([
       cors: { origins: ["*", "null", "https://a.example:1"] },
     },
   ],
+  ["the Siili API", { siili: { prefix: "/api/chat", model: "a", system: "b", speechModel: "c" } }],
   ["logs", { log: { level: "silent" }, dataDir: "x", environment: "staging" }],
 ] as const)("both accept %s", (_what, value) => {
   expect(configSchema.safeParse(value).success).toBe(true);
@@ -99,6 +100,7 @@ test.each([
   ["cross-origin access of nobody's", { cors: {} }],
   ["an origin with a path", { cors: { origins: ["https://a.example/x"] } }],
   ["a level that is none", { log: { level: "trace" } }],
+  ["a prefix that is other routes' own", { siili: { prefix: "/v1/chat" } }],
   ["a list", []],
   ["a text", "openai"],
 ] as const)("both refuse %s", (_what, value) => {

@@ -6,17 +6,11 @@ import type { Route, RouteContext } from "../route.ts";
 
 type Handler = (context: RouteContext, ...params: string[]) => Promise<Reply>;
 
-const route = (method: Route["method"], path: string, handle: Handler): Route => ({
+const route = (method: Route["method"], path: string, handle: Handler): Omit<Route, "pattern"> & { path: string } => ({
   method,
-  pattern: new RegExp(`^${path.replaceAll("{id}", "([^/]+)")}$`),
+  path,
   authenticated: true,
   handle: (context) => handle(context, ...context.params),
-});
-
-/** A prefix is letters, digits and what stands for itself in a pattern; the configuration has seen to that. */
-const below = (prefix: string, { pattern, ...rest }: Route): Route => ({
-  ...rest,
-  pattern: new RegExp(`^${prefix.replaceAll(".", String.raw`\.`)}${pattern.source.slice(1)}`),
 });
 
 const threads = () => import("./threads.ts");
@@ -27,7 +21,7 @@ const audio = () => import("./audio.ts");
 const noPush: Handler = () =>
   Promise.reject(new GatewayError("not_implemented", "No push service is configured: stream over messages/stream."));
 
-const atRoot: readonly Route[] = [
+const routes = [
   route("POST", "/threads", async (context) => (await threads()).create(context)),
   route("GET", "/threads", async (context) => (await threads()).list(context)),
   route("GET", "/threads/{id}", async (context, thread = "") => (await threads()).get(context, thread)),
@@ -53,6 +47,9 @@ const atRoot: readonly Route[] = [
   route("POST", "/audio/transcribe", async (context) => (await audio()).transcribe(context)),
 ];
 
-/** At the root, and below the configured prefix ("" for none). */
+/** At the root, and below `prefix` where it is not "" (it has no characters that mean something in a pattern). */
 export const siiliRoutes = (prefix: string): readonly Route[] =>
-  prefix === "" ? atRoot : [...atRoot, ...atRoot.map((each) => below(prefix, each))];
+  routes.map(({ path, ...rest }) => ({
+    ...rest,
+    pattern: new RegExp(`^(?:${prefix})?${path.replaceAll("{id}", "([^/]+)")}$`),
+  }));

@@ -102,7 +102,7 @@ export const userMessage = (
 };
 
 /** The name that the run was asked under. */
-export const modelOf = (run: Run): string | undefined =>
+const modelOf = (run: Run): string | undefined =>
   asString(run.metadata["model"]) ?? asString(asObject(run.request["request"])?.["model"]);
 
 export const emptyAnswer = (id: string, author: string, timestamp: number): Message => ({
@@ -147,7 +147,7 @@ const addResult = (messages: readonly Message[], result: ToolResultPart): void =
 };
 
 /** The path of a thread, oldest first, as messages of this API. */
-export const viewOf = (path: readonly StoredMessage[], runs: ReadonlyMap<string, Run>, owner: string): Message[] => {
+const viewOf = (path: readonly StoredMessage[], runs: ReadonlyMap<string, Run>, owner: string): Message[] => {
   const messages: Message[] = [];
   for (const stored of path) {
     const { role, parts } = stored.message;

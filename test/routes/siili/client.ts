@@ -144,7 +144,7 @@ export const siiliClient = (baseUrl: string, headers: Record<string, string> = {
     listThreads: async (filters: Record<string, string> = {}) =>
       read(
         z.object({ threads: z.array(summary), total_count: z.number() }),
-        await text("GET", `/threads?${new URLSearchParams(filters)}`),
+        await text("GET", `/threads?${new URLSearchParams(filters).toString()}`),
       ),
     messages: async (name: string) => read(z.array(message), await text("GET", `/threads/${name}/messages`)),
     message: async (name: string, wanted: string) =>

@@ -149,14 +149,16 @@ describe("the prefix", () => {
     expect(await refused(below.getThread("thread_nobody"))).toEqual({ status: 404, detail: "No such thread." });
   });
 
-  test("is the configured one alone", async () => {
-    const { status, detail } = await refused(siiliClient(`${gateway.url}/api/other`, key("ada")).createThread());
-    expect(status).toBe(404);
-    expect(detail).toContain("no route");
-    const beside = await fetch(`${gateway.url}/v1/files`, { method: "POST", headers: key("ada") });
-    expect(beside.status).toBe(404);
-    expect(await beside.json()).toHaveProperty("error");
-  });
+  test.each(["/api/other", "/api", "/api/chat/api/chat", "/v1", "/v1beta"])(
+    "is the configured one alone: %s",
+    async (prefix) => {
+      for (const path of ["/files", "/threads/x/nothing", "/audio/speech"].slice(0, prefix === "/v1" ? 1 : 3)) {
+        const response = await fetch(gateway.url + prefix + path, { method: "POST", headers: key("ada") });
+        expect(response.status, path).toBe(404);
+        expect(await response.json()).toHaveProperty("error");
+      }
+    },
+  );
 
   test.each(["", "/api/chat"])("refuses who has no key, in this API's words: %j", async (prefix) => {
     const nobody = siiliClient(gateway.url + prefix);
@@ -359,6 +361,40 @@ test("a client that leaves takes nothing with it: the run goes on", async () => 
   const messages = await answered(ada, id);
   expect(messages[1]!.blocks[0]?.content).toContain("six");
   expect(messages[1]!.blocks).toHaveLength(1);
+});
+
+test("a long thread is read whole: every answer has its author and its error", async () => {
+  const { id } = await ada.createThread();
+  for (let turn = 0; turn < 105; turn += 1)
+    await ada.stream(id, { content: `turn ${turn}` }, turn % 50 === 0 ? { "x-echo-fail": "400" } : {});
+  const messages = await ada.messages(id);
+  expect(messages).toHaveLength(210);
+  messages.forEach((message, at) => {
+    expect(message.author_id).toBe(at % 2 === 0 ? "ada" : "helper");
+    expect(message.blocks.map(({ type }) => type)).toEqual([at % 100 === 1 ? "error" : "plain"]);
+  });
+  expect(new Set(messages.map((message) => message.id)).size).toBe(210);
+});
+
+test("threads and files are there after a restart", async () => {
+  const kept = dataFolder();
+  const yaml = "providers: { echo: { kind: echo, pace: 0 } }";
+  try {
+    const first = await startGateway(yaml, { HEDDLE_DATA: kept.path });
+    const before = siiliClient(first.url);
+    const { id } = await before.createThread();
+    const file = await before.upload(new File(["notes"], "notes.txt", { type: "text/plain" }));
+    await before.stream(id, { content: "hello", attachments: [file] });
+    const messages = await before.messages(id);
+    await first.stop();
+    const second = await startGateway(yaml, { HEDDLE_DATA: kept.path });
+    const after = siiliClient(second.url);
+    expect(await after.messages(id)).toEqual(messages);
+    expect(await (await after.file(file.file_id)).text()).toBe("notes");
+    await second.stop();
+  } finally {
+    kept.remove();
+  }
 });
 
 test("streaming over a push service is not negotiated", async () => {
