@@ -10,7 +10,7 @@ const retryHeaders = ({ details }: GatewayError): Headers =>
   details.retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(details.retryAfterMs / 1_000)) };
 
 /** RFC 9457. `type` is a name, not an address: nothing is to be fetched. */
-const problem: Envelope = (error, requestId) => ({
+export const problem: Envelope = (error, requestId) => ({
   status: error.status,
   headers: retryHeaders(error),
   contentType: "application/problem+json",
