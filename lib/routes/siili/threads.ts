@@ -50,12 +50,12 @@ export const remove = async (context: RouteContext, thread: string): Promise<Rep
   return json(200, { message: "Thread deleted successfully" });
 };
 
-/** What is being answered, else what waits to be. */
+/** What is being answered; a message that waits for its turn was promised one. */
 export const cancel = async (context: RouteContext, thread: string): Promise<Reply> => {
   const { store } = await threadsOf(context);
   const { caller } = turnCall(context);
   const head = await loadHead(store, caller, thread);
-  const run = head.run ?? head.parked ?? head.queue[0];
+  const run = head.run ?? head.parked;
   if (run === undefined) return json(200, { success: false, message: "Nothing is being generated" });
   await cancelRun(store, caller, thread, run);
   return json(200, { success: true, message: "Cancellation signal sent" });

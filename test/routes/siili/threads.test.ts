@@ -397,6 +397,43 @@ test("threads and files are there after a restart", async () => {
   }
 });
 
+test("a silent stream has heartbeats that its reader never sees (F9)", async () => {
+  const kept = dataFolder();
+  const quiet = await startGateway("server: { heartbeatMs: 20 }", { HEDDLE_DATA: kept.path });
+  try {
+    const client = siiliClient(quiet.url);
+    const { id } = await client.createThread();
+    const request = { content: "one two three" };
+    const response = await client.call("POST", `/threads/${id}/messages/stream`, request, {
+      "x-echo-stall-after": "1",
+    });
+    let text = "";
+    let cancelled: Promise<unknown> | undefined;
+    for await (const chunk of response.body!) {
+      text += Buffer.from(chunk).toString("utf8");
+      if (text.includes("StreamingUpdated") && text.endsWith("\n\n  ")) cancelled ??= client.cancel(id);
+    }
+    expect(await cancelled).toMatchObject({ success: true });
+    const events = text.split("\n\n").filter((part) => part.trim() !== "");
+    expect(events.some((part) => part.startsWith(" "))).toBe(true);
+    expect(JSON.parse(events.at(-1)!)).toMatchObject({ event_type: "MessageFullyAdded" });
+  } finally {
+    await quiet.stop();
+    kept.remove();
+  }
+});
+
+test("a thread that is deleted under a stream ends it", async () => {
+  const { id } = await ada.createThread();
+  let deleted: Promise<unknown> | undefined;
+  const events = await ada.stream(id, { content: "one two three four" }, { "x-echo-stall-after": "2" }, (event) => {
+    if (event.event_type === "StreamingUpdated") deleted ??= ada.deleteThread(id);
+  });
+  await deleted;
+  expect(["MessageFullyAdded", "Error"]).toContain(kinds(events).at(-1));
+  expect((await refused(ada.getThread(id))).status).toBe(404);
+});
+
 test("streaming over a push service is not negotiated", async () => {
   const { id } = await ada.createThread();
   expect((await refused(ada.call("GET", `/threads/${id}/negotiate-streaming`))).status).toBe(501);
