@@ -16,12 +16,18 @@ export const keptBytes = (bytes: Uint8Array): Pick<KeptAnswer, "body" | "binary"
     : { body: buffer.toString("base64"), binary: true };
 };
 
-const chatPath = /^\/v1\/(?:chat\/completions|messages|responses)$|:(?:g|streamG)enerateContent$/;
+/**
+ * A chat call whose caller leaves is given up, as without a key. Whatever else is streamed (a run, speech) is carried to its end: the
+ * key says that the caller may come back for it.
+ */
+export const isChat = (path: string): boolean =>
+  /^\/v1\/(?:chat\/completions|messages|responses)$|:(?:g|streamG)enerateContent$/.test(path);
+
 const anyone: Target = { provider: "", maker: "", model: "", dialect: {} };
 
 /** Whether what was sent is an answer with its end, and no failure within. `ended`: nothing was to come any more. */
 const isWhole = ({ call, wire }: RouteContext, headers: Headers, bytes: Uint8Array, ended: boolean): boolean => {
-  if (!chatPath.test(call.path)) return ended;
+  if (!isChat(call.path)) return ended;
   if (headers["content-type"]?.startsWith("text/event-stream") === true) {
     const decoder = wire.decodeEvents(anyone);
     const events = [...decoder.push(bytes), ...decoder.end()];
@@ -55,6 +61,14 @@ export const keepStream = (
     settled ??= size <= maxKeptBytes && isWhole(context, headers, bytes, ended) ? keep(bytes) : free();
     return settled;
   };
+  const drain = async (): Promise<void> => {
+    try {
+      for (let next = await source.next(); next.done !== true; next = await source.next()) record(next.value);
+      await settle(true);
+    } catch {
+      await settle(false);
+    }
+  };
   const iterator: AsyncIterator<Uint8Array | string> = {
     next: async () => {
       try {
@@ -68,6 +82,10 @@ export const keepStream = (
       }
     },
     return: async () => {
+      if (!isChat(context.call.path)) {
+        context.invocation.waitUntil(drain());
+        return { done: true, value: undefined };
+      }
       // Clients leave when they have seen the end of an answer, which may be before the end of its stream.
       await settle(false);
       await source.return?.();

@@ -19,7 +19,7 @@ import type { ThreadStore } from "../threads/store.ts";
 import type { Threads } from "../turns/open.ts";
 import type { Turn } from "../turns/types.ts";
 import { callHash } from "./idempotent-call.ts";
-import { keepStream, keptBytes, maxKeptBytes } from "./idempotent-stream.ts";
+import { isChat, keepStream, keptBytes, maxKeptBytes } from "./idempotent-stream.ts";
 import type { Route, RouteContext } from "./route.ts";
 import { replyOfTurn, threadsOf, turnHeaders } from "./turns.ts";
 
@@ -95,6 +95,14 @@ const replay = async (
   return (route.replay ?? replyOfTurn)(context, turn);
 };
 
+/** Whether the run that an answer names failed: the answer tells a failure then, whatever its status. */
+const tellsFailure = async (store: ThreadStore, { caller }: RouteContext, headers: Headers): Promise<boolean> => {
+  const { "heddle-thread": thread, "heddle-run": id } = headers;
+  if (thread === undefined || id === undefined) return false;
+  const run = await findRun(store, caller.tenant, thread, id);
+  return run !== undefined && cameToNothing(run, { thread, run: id });
+};
+
 /** The first call. An answer is kept before it is whole on its way; whatever made nothing leaves the key free. */
 const carryOut = async (
   { store }: Threads,
@@ -117,7 +125,8 @@ const carryOut = async (
     await quietly(abandonIdempotent(store, token));
   };
   try {
-    const reply = await route.handle({ ...context, begun });
+    const signal = isChat(context.call.path) ? context.invocation.signal : new AbortController().signal;
+    const reply = await route.handle({ ...context, invocation: { ...context.invocation, signal }, begun });
     if (named !== undefined) return reply;
     const { status, body } = reply;
     if (status >= 400) {
@@ -125,6 +134,7 @@ const carryOut = async (
       return reply;
     }
     const keep = async (bytes: Uint8Array): Promise<void> => {
+      if ((await quietly(tellsFailure(store, context, reply.headers))) === true) return free();
       await stop();
       await quietly(finishIdempotent(store, token, { status, headers: { ...reply.headers }, ...keptBytes(bytes) }));
     };
