@@ -5,6 +5,7 @@ import { createUndiciTransport } from "../../lib/http/undici-transport.ts";
 import type { Call } from "../../lib/model/call.ts";
 import { createGateway } from "../../lib/gateway.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
+import { dataFolder } from "../support/data.ts";
 import { jsonAnswer, startGateway, startUpstream, type TestGateway, type TestUpstream } from "../support/gateway.ts";
 
 const key = "fake-gateway-key-0123456789";
@@ -121,4 +122,22 @@ test("the numbers of a call", async () => {
   const text = await response.text();
   expect(text).toMatch(/^heddle_\w*requests_total\{[^}]*provider="echo"[^}]*\} 1$/m);
   expect(text).toMatch(/wire="openai-chat"/);
+});
+
+test("health tells of the store: none, well, down", async () => {
+  const without = await startGateway();
+  expect(await (await fetch(`${without.url}/health`)).json()).toMatchObject({ status: "ok", store: "none" });
+  await without.stop();
+  const data = dataFolder();
+  const kept = await startGateway("", { HEDDLE_DATA: data.path });
+  expect(await (await fetch(`${kept.url}/health`)).json()).toMatchObject({ status: "ok", store: "ok" });
+  await kept.stop();
+  data.remove();
+  // A file where the folder should be.
+  const broken = await startGateway("", { HEDDLE_DATA: new URL(import.meta.url).pathname });
+  expect(await (await fetch(`${broken.url}/health`)).json()).toMatchObject({ status: "degraded", store: "down" });
+  const refused = await fetch(`${broken.url}/v1/threads`, { method: "POST", body: "{}" });
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get("content-type")).toBe("application/problem+json");
+  await broken.stop();
 });
