@@ -2,7 +2,7 @@
 import { invalid } from "../../model/error.ts";
 import { isObject, type Json, type JsonObject } from "../../model/json.ts";
 
-export type TextLimits = { min?: number; max?: number };
+type TextLimits = { min?: number; max?: number };
 
 /** The fields of one object. null is as good as nothing, but where `given` is asked. A wrong type or value throws a 400. */
 export type Fields = {
