@@ -1,14 +1,6 @@
 // Threads over HTTP: make, list, read, change, delete.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type Client,
-  clientOf,
-  dataOf,
-  expectProblem,
-  newThread,
-  startThreads,
-  textAt,
-} from "./client.ts";
+import { type Client, clientOf, dataOf, expectProblem, newThread, startThreads, textAt } from "./client.ts";
 
 let running: Awaited<ReturnType<typeof startThreads>>;
 let client: Client;
