@@ -1,21 +1,20 @@
-// Runs over HTTP: begun, answered, streamed, in the background, with tools; two at once, and stopped.
+// Runs over HTTP: begun, answered, streamed, in the background, stopped, listed.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   at,
-  type Answer,
   type Body,
   type Client,
   clientOf,
   dataOf,
   eventually,
   expectProblem,
-  type Frame,
   framesOf,
   newThread,
   saidIn,
   startThreads,
   textAt,
 } from "./client.ts";
+import { ended, model, run, textOf, typesOf, weather } from "./running.ts";
 
 let running: Awaited<ReturnType<typeof startThreads>>;
 let client: Client;
@@ -25,40 +24,10 @@ beforeAll(async () => {
 });
 afterAll(() => running.stop());
 
-const model = "echo/echo";
-const weather = {
-  name: "weather",
-  description: "The weather of a place.",
-  parameters: { type: "object", properties: { place: { type: "string" } }, required: ["place"] },
-};
-const run = (thread: string, body: Body, headers?: Record<string, string>): Promise<Answer> =>
-  client.post(`/${thread}/runs`, { model, ...body }, headers);
-const typesOf = (frames: readonly Frame[]): string[] => frames.map(({ event }) => event);
-const textOf = (frames: readonly Frame[]): string =>
-  frames
-    .map(({ event, data }) => (event === "part-delta" ? ((data["delta"] as { text?: string }).text ?? "") : ""))
-    .join("");
-const ended = (thread: string, id: string): Promise<Answer> =>
-  eventually(
-    () => client.get(`/${thread}/runs/${id}`),
-    ({ body }) => !["queued", "in_progress"].includes(String(body["status"])),
-  );
-/** A run that says three words and then nothing until it is stopped. */
-const stuck = async (thread: string, more: Body = {}): Promise<{ id: string; response: Response }> => {
-  const response = await client.send("POST", `/${thread}/runs`, {
-    model,
-    input: "one two three four five [[stall-after 3]]",
-    stream: true,
-    ...more,
-  });
-  expect(response.status).toBe(200);
-  return { id: response.headers.get("heddle-run") ?? "", response };
-};
-
 describe("a run", () => {
   test("is answered whole, with its message", async () => {
     const thread = await newThread(client, { system: "Be kind." });
-    const answer = await run(thread, { input: "Hello there", metadata: { a: "1" }, run_id: "my-run" });
+    const answer = await run(client, thread, { input: "Hello there", metadata: { a: "1" }, run_id: "my-run" });
     expect(answer.status, answer.text).toBe(200);
     expect(answer.headers.get("heddle-thread")).toBe(thread);
     expect(answer.headers.get("heddle-run")).toBe("my-run");
@@ -87,12 +56,12 @@ describe("a run", () => {
     const { message: _message, ...listed } = answer.body;
     expect(dataOf(await client.get(`/${thread}/runs`))).toEqual([listed]);
     expect((await client.get(`/${thread}`)).body).toMatchObject({ status: "idle", run_id: null, message_count: 2 });
-    expectProblem(await run(thread, { input: "again", run_id: "my-run" }), 409, "conflict", "run_id");
+    expectProblem(await run(client, thread, { input: "again", run_id: "my-run" }), 409, "conflict", "run_id");
   });
 
   test("takes every option that a request may have", async () => {
     const thread = await newThread(client);
-    const answer = await run(thread, {
+    const answer = await run(client, thread, {
       messages: [{ role: "user", content: "Say JSON" }],
       instructions: "Be exact.",
       tools: [],
@@ -114,16 +83,19 @@ describe("a run", () => {
 
   test("that is cut off at its limit is incomplete", async () => {
     const thread = await newThread(client);
-    const answer = await run(thread, { input: "one two three four five six seven eight", max_output_tokens: 2 });
+    const answer = await run(client, thread, {
+      input: "one two three four five six seven eight",
+      max_output_tokens: 2,
+    });
     expect(answer.body).toMatchObject({ status: "incomplete", stop_reason: "length", message: { partial: true } });
   });
 
   test("without messages answers what is there, and answers it anew below a parent", async () => {
     const thread = await newThread(client, { messages: [{ role: "user", content: "Say it" }] });
-    const first = await run(thread, {});
+    const first = await run(client, thread, {});
     expect(first.status, first.text).toBe(200);
     const parent = at(first, "message", "parent_id");
-    const again = await run(thread, { parent_id: parent });
+    const again = await run(client, thread, { parent_id: parent });
     expect(at(again, "message", "parent_id")).toBe(parent);
     const siblings = await client.get(`/${thread}/messages/${textAt(again, "message_id")}/siblings`);
     expect(dataOf(siblings).map(({ id }) => id)).toEqual([first.body["message_id"], again.body["message_id"]]);
@@ -132,11 +104,11 @@ describe("a run", () => {
   test("is begun once by messages with clients' ids", async () => {
     const thread = await newThread(client);
     const body = { messages: [{ role: "user", content: "Once", client_id: "only" }] };
-    const first = await run(thread, body);
-    const again = await run(thread, body);
+    const first = await run(client, thread, body);
+    const again = await run(client, thread, body);
     expect(again.status, again.text).toBe(200);
     expect(again.body).toEqual(first.body);
-    const streamed = await run(thread, { ...body, stream: true });
+    const streamed = await run(client, thread, { ...body, stream: true });
     expect(textOf(framesOf(streamed.text))).toBe(saidIn(first.body["message"]));
     expect((await client.get(`/${thread}`)).body["message_count"]).toBe(2);
   });
@@ -174,21 +146,21 @@ describe("a run", () => {
     [{ messages: [{ role: "user", content: "x", client_id: "msg_0_a" }] }, 400, "messages[0].client_id"],
   ])("%j is refused, and nothing is written", async (body, status, param) => {
     const thread = await newThread(client);
-    expectProblem(await run(thread, body), status, status === 404 ? "not_found" : "invalid_request", param);
+    expectProblem(await run(client, thread, body), status, status === 404 ? "not_found" : "invalid_request", param);
     expect((await client.get(`/${thread}`)).body).toMatchObject({ message_count: 0, status: "idle" });
     expect(dataOf(await client.get(`/${thread}/runs`))).toEqual([]);
   });
 
   test("of an unknown model is not begun", async () => {
     const thread = await newThread(client);
-    const answer = await run(thread, { model: "nobody/nothing", input: "x" });
+    const answer = await run(client, thread, { model: "nobody/nothing", input: "x" });
     expectProblem(answer, 404, "model_not_found", "model");
     expect((await client.get(`/${thread}`)).body["message_count"]).toBe(0);
   });
 
   test.each([true, false])("that fails before its first event is an ordinary error, streamed: %s", async (stream) => {
     const thread = await newThread(client);
-    const answer = await run(thread, { input: "[[fail 400]]", stream });
+    const answer = await run(client, thread, { input: "[[fail 400]]", stream });
     expect(answer.status).toBe(400);
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
     const id = answer.headers.get("heddle-run") ?? "";
@@ -204,14 +176,14 @@ describe("a run", () => {
 
   test("that fails later keeps what was said", async () => {
     const thread = await newThread(client);
-    const whole = await run(thread, { input: "one two three four five [[fail-after 3]]" });
+    const whole = await run(client, thread, { input: "one two three four five [[fail-after 3]]" });
     expect(whole.status, whole.text).toBe(200);
     expect(whole.body).toMatchObject({
       status: "failed",
       error: { code: "overloaded" },
       message: { partial: true },
     });
-    const streamed = await run(thread, { input: "one two three four five [[cut 3]]", stream: true });
+    const streamed = await run(client, thread, { input: "one two three four five [[cut 3]]", stream: true });
     const frames = framesOf(streamed.text);
     expect(frames.at(-1)).toMatchObject({ event: "error", data: { error: { code: "upstream_error", status: 502 } } });
     const stored = await client.get(`/${thread}/runs/${streamed.headers.get("heddle-run")}`);
@@ -222,7 +194,7 @@ describe("a run", () => {
 describe("a stream", () => {
   test("is the neutral events, numbered", async () => {
     const thread = await newThread(client);
-    const answer = await run(thread, { input: "Hello out there", stream: true });
+    const answer = await run(client, thread, { input: "Hello out there", stream: true });
     expect(answer.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     const frames = framesOf(answer.text);
     expect(frames.map(({ id }) => id)).toEqual(frames.map((_, n) => n + 1));
@@ -235,12 +207,12 @@ describe("a stream", () => {
     expect(frames.every(({ event, data }) => data["type"] === event)).toBe(true);
     expect(textOf(frames)).toContain("Hello out there");
     // Whoever saw the end goes on at once (F47).
-    expect((await run(thread, { input: "And again" })).status).toBe(200);
+    expect((await run(client, thread, { input: "And again" })).status).toBe(200);
   });
 
   test("tells no opaque state", async () => {
     const thread = await newThread(client);
-    const answer = await run(thread, { model: "echo/echo-reasoning", input: "Think", stream: true });
+    const answer = await run(client, thread, { model: "echo/echo-reasoning", input: "Think", stream: true });
     const frames = framesOf(answer.text);
     const opaque = frames.filter(({ data }) => (data["delta"] as Body | undefined)?.["type"] === "opaque");
     for (const { data } of opaque) expect(Object.keys(data["delta"] as Body)).toEqual(["type", "origin"]);
@@ -248,19 +220,19 @@ describe("a stream", () => {
     const reasoning = (at(message, "data", 0, "parts") as Body[]).find(({ type }) => type === "reasoning");
     expect(reasoning?.["opaque"]).toEqual({ origin: expect.any(String) });
     // Though it is kept, and goes back to its maker (F10): echo refuses a turn whose signature is not its own.
-    expect((await run(thread, { model: "echo/echo-reasoning", input: "Go on" })).status).toBe(200);
+    expect((await run(client, thread, { model: "echo/echo-reasoning", input: "Go on" })).status).toBe(200);
   });
 });
 
 test("a run in the background is told at once, and ends by itself (F53)", async () => {
   const thread = await newThread(client);
-  const begun = await run(thread, { input: "Later", background: true });
+  const begun = await run(client, thread, { input: "Later", background: true });
   expect(begun.status, begun.text).toBe(202);
   expect(begun.body).toMatchObject({ object: "thread.run", status: "queued", message_id: null, started_at: null });
-  const over = await ended(thread, textAt(begun, "id"));
+  const over = await ended(client, thread, textAt(begun, "id"));
   expect(over.body).toMatchObject({ status: "completed" });
   expect(saidIn(over.body["message"])).toContain("Later");
-  const streamed = await run(thread, { input: "Both", background: true, stream: true });
+  const streamed = await run(client, thread, { input: "Both", background: true, stream: true });
   expect(textOf(framesOf(streamed.text))).toContain("Both");
 });
 
@@ -275,210 +247,8 @@ test("a client that leaves ends no run", async () => {
   });
   await response.body?.getReader().read();
   leaving.abort();
-  const over = await ended(thread, response.headers.get("heddle-run") ?? "");
+  const over = await ended(client, thread, response.headers.get("heddle-run") ?? "");
   expect(over.body["status"]).toBe("completed");
-});
-
-describe("tools", () => {
-  test.each([true, false])("park the run, and their outputs resume it, streamed: %s", async (stream) => {
-    const thread = await newThread(client);
-    const parked = await run(thread, { input: "parallel please", tools: [weather, { name: "clock" }] });
-    expect(parked.status, parked.text).toBe(200);
-    expect(parked.body).toMatchObject({
-      status: "requires_action",
-      completed_at: null,
-      step: 1,
-      stop_reason: "tool-calls",
-    });
-    const calls = at(parked, "required_action", "tool_calls") as Body[];
-    expect(calls.map(({ name }) => name)).toEqual(["weather", "clock"]);
-    for (const call of calls)
-      expect(call).toEqual({
-        id: expect.any(String),
-        name: expect.any(String),
-        arguments: expect.stringMatching(/^\{.*\}$/),
-      });
-    const id = textAt(parked, "id");
-    expect((await client.get(`/${thread}`)).body).toMatchObject({ status: "requires_action", run_id: id });
-    expectProblem(await run(thread, { input: "Impatient" }), 409, "thread_busy", "thread_id");
-
-    const outputs = calls.map((call, n) => ({
-      tool_call_id: call["id"],
-      output: n === 0 ? "sunny" : [{ type: "text", text: "noon" }],
-    }));
-    const [first, second] = outputs;
-    const give = (tool_outputs: unknown, more: Body = {}): Promise<Answer> =>
-      client.post(`/${thread}/runs/${id}/tool_outputs`, { tool_outputs, ...more });
-    const missing = await give([first]);
-    expectProblem(missing, 400, "invalid_request", "tool_outputs");
-    expect(missing.body["detail"]).toContain(String(second?.tool_call_id));
-    expectProblem(
-      await give([first, { tool_call_id: "call_nobody", output: "x" }]),
-      400,
-      "invalid_request",
-      "tool_outputs[1].tool_call_id",
-    );
-    expectProblem(await give([first, first]), 400, "invalid_request", "tool_outputs[1].tool_call_id");
-    expect((await client.get(`/${thread}`)).body).toMatchObject({ status: "requires_action", message_count: 2 });
-
-    const resumed = await give(outputs, { stream });
-    expect(resumed.status, resumed.text).toBe(200);
-    const over = await client.get(`/${thread}/runs/${id}`);
-    expect(over.body).toMatchObject({ status: "completed", step: 2, required_action: null });
-    expect(saidIn(over.body["message"])).toMatch(/sunny[\s\S]*noon|noon[\s\S]*sunny/);
-    if (stream) {
-      const frames = framesOf(resumed.text);
-      expect(textOf(frames)).toBe(saidIn(over.body["message"]));
-      expect(typesOf(frames)[0]).toBe("response-start");
-      expect(Number(frames[0]?.id)).toBeGreaterThan(1);
-    } else expect(resumed.body).toEqual(over.body);
-    const used = dataOf(await client.get(`/${thread}/usage`));
-    expect(used.map(({ step }) => step)).toEqual([1, 2]);
-    expect(at(over, "usage", "input")).toBe(used.reduce((sum, { usage }) => sum + Number((usage as Body)["input"]), 0));
-    expectProblem(await give(outputs), 409, "conflict", "run_id");
-    const roles = dataOf(await client.get(`/${thread}/messages`)).map(({ role }) => role);
-    expect(roles).toEqual(["user", "assistant", "user", "assistant"]);
-  });
-
-  test.each([
-    [{}, "tool_outputs"],
-    [{ tool_outputs: [] }, "tool_outputs"],
-    [{ tool_outputs: [{}] }, "tool_outputs[0].tool_call_id"],
-    [{ tool_outputs: [{ tool_call_id: "c" }] }, "tool_outputs[0].output"],
-    [{ tool_outputs: [{ tool_call_id: "c", output: 7 }] }, "tool_outputs[0].output"],
-    [{ tool_outputs: [{ tool_call_id: "c", output: [{ type: "tool-call" }] }] }, "tool_outputs[0].output[0].type"],
-    [{ tool_outputs: [{ tool_call_id: "c", output: "x", is_error: "no" }] }, "tool_outputs[0].is_error"],
-    [{ tool_outputs: [{ tool_call_id: "c", output: "x" }], stream: 1 }, "stream"],
-  ])("outputs that are %j are refused", async (body, param) => {
-    const thread = await newThread(client);
-    const parked = await run(thread, { input: "call it", tools: [weather] });
-    expectProblem(
-      await client.post(`/${thread}/runs/${textAt(parked, "id")}/tool_outputs`, body),
-      400,
-      "invalid_request",
-      param,
-    );
-    expect((await client.get(`/${thread}`)).body["status"]).toBe("requires_action");
-  });
-
-  test("of two who give the outputs one resumes the run", async () => {
-    const thread = await newThread(client);
-    const parked = await run(thread, { input: "call it", tools: [weather] });
-    const [call] = at(parked, "required_action", "tool_calls") as Body[];
-    const body = { tool_outputs: [{ tool_call_id: call?.["id"], output: "x" }] };
-    const both = await Promise.all(
-      [1, 2].map(() => client.post(`/${thread}/runs/${textAt(parked, "id")}/tool_outputs`, body)),
-    );
-    expect(both.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 409]);
-    expect((await client.get(`/${thread}`)).body).toMatchObject({ message_count: 4, status: "idle" });
-  });
-
-  test("a parked run that is asked for again is told again", async () => {
-    const thread = await newThread(client);
-    const body = { messages: [{ role: "user", content: "call it", client_id: "c" }], tools: [weather], stream: true };
-    const first = await run(thread, body);
-    const again = await run(thread, body);
-    expect(again.text).toBe(first.text);
-    expect((await run(thread, { ...body, stream: false })).body).toMatchObject({ status: "requires_action" });
-  });
-
-  test("their outputs may come as messages of a new run, on any wire", async () => {
-    const thread = await newThread(client);
-    const parked = await run(thread, { input: "call it", tools: [weather] });
-    const [call] = at(parked, "required_action", "tool_calls") as Body[];
-    const next = await run(thread, {
-      messages: [{ role: "user", parts: [{ type: "tool-result", call_id: call?.["id"], content: "hail" }] }],
-      tools: [weather],
-    });
-    expect(next.status, next.text).toBe(200);
-    expect(saidIn(next.body["message"])).toContain("hail");
-    const path = `/${thread}/runs/${textAt(parked, "id")}`;
-    expect((await client.get(path)).body).toMatchObject({ status: "completed", required_action: null });
-    expect((await client.get(`${path}/events?wire=openai-chat`)).text).toContain("weather");
-  });
-
-  test("a parked run can be cancelled, and who waits behind it begins", async () => {
-    const thread = await newThread(client);
-    const parked = await run(thread, { input: "call it", tools: [weather] });
-    const waiting = await run(thread, { input: "Me too", background: true, on_conflict: "enqueue" });
-    expect(waiting.body["status"]).toBe("queued");
-    const cancelled = await client.post(`/${thread}/runs/${textAt(parked, "id")}/cancel`);
-    expect(cancelled.body).toMatchObject({ status: "cancelled", required_action: null });
-    expect((await ended(thread, textAt(waiting, "id"))).body["status"]).toBe("completed");
-  });
-});
-
-describe("two runs at once", () => {
-  test("one begins, the other gets a 409 (F49)", async () => {
-    const thread = await newThread(client);
-    const both = await Promise.all([
-      run(thread, { input: "[[long 30]] [[pace 5]]" }),
-      run(thread, { input: "[[long 30]] [[pace 5]]" }),
-    ]);
-    expect(both.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 409]);
-    for (const answer of both) if (answer.status === 409) expectProblem(answer, 409, "thread_busy", "thread_id");
-    expect((await client.get(`/${thread}`)).body).toMatchObject({ message_count: 2, status: "idle" });
-  });
-
-  test("while one runs, nothing is appended", async () => {
-    const thread = await newThread(client);
-    const { id } = await stuck(thread);
-    expect((await client.get(`/${thread}`)).body).toMatchObject({ status: "running", run_id: id });
-    expectProblem(
-      await client.post(`/${thread}/messages`, { role: "user", content: "x" }),
-      409,
-      "thread_busy",
-      "thread_id",
-    );
-    await client.post(`/${thread}/runs/${id}/cancel`);
-    await ended(thread, id);
-    expect((await client.post(`/${thread}/messages`, { role: "user", content: "x" })).status).toBe(201);
-  });
-
-  test("enqueued, they follow each other", async () => {
-    const thread = await newThread(client);
-    const all = await Promise.all(
-      ["a", "b", "c", "d"].map((input) => run(thread, { input: `${input} [[pace 1]]`, on_conflict: "enqueue" })),
-    );
-    for (const answer of all) expect(answer.body, answer.text).toMatchObject({ status: "completed" });
-    const messages = dataOf(await client.get(`/${thread}/messages`));
-    expect(messages.map(({ role }) => role)).toEqual(Array.from({ length: 4 }, () => ["user", "assistant"]).flat());
-    expect(messages.map(({ parent_id }) => parent_id)).toEqual([null, ...messages.slice(0, -1).map(({ id }) => id)]);
-  });
-
-  test("an interrupted one keeps what it said", async () => {
-    const thread = await newThread(client);
-    // So much that it is stored at once.
-    const word = "a".repeat(5000);
-    const { id, response } = await stuck(thread, { input: `${word} [[stall-after 3]] ${"b ".repeat(9)}` });
-    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    while (!text.includes(word)) text += (await reader.read()).value ?? "";
-    const second = await run(thread, { input: "Enough", on_conflict: "interrupt" });
-    expect(second.status, second.text).toBe(200);
-    expect(saidIn(second.body["message"])).toContain("Enough");
-    for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
-    expect(framesOf(text).at(-1)).toMatchObject({ event: "error", data: { error: { code: "cancelled" } } });
-    const first = await client.get(`/${thread}/runs/${id}`);
-    expect(first.body).toMatchObject({ status: "cancelled", message: { partial: true } });
-    expect(saidIn(first.body["message"])).toContain(word);
-  });
-
-  test("only so many may wait", async () => {
-    const thread = await newThread(client);
-    const { id } = await stuck(thread);
-    const queue: Answer[] = [];
-    for (let n = 0; n < 17; n += 1)
-      queue.push(await run(thread, { input: "x", background: true, on_conflict: "enqueue" }));
-    expect(queue.slice(0, 16).map(({ status }) => status)).toEqual(Array.from({ length: 16 }, () => 202));
-    expectProblem(queue[16]!, 409, "thread_busy", "thread_id");
-    for (const { body } of queue.slice(0, 16)) {
-      const gone = await client.post(`/${thread}/runs/${String(body["id"])}/cancel`);
-      expect(gone.body["status"]).toBe("cancelled");
-    }
-    await client.post(`/${thread}/runs/${id}/cancel`);
-    expect((await ended(thread, id)).body["status"]).toBe("cancelled");
-  });
 });
 
 test.each([true, false])("a cancelled run ends with what it said, streamed: %s", async (stream) => {
@@ -496,7 +266,7 @@ test.each([true, false])("a cancelled run ends with what it said, streamed: %s",
   expect((await client.post(`/${thread}/runs/stopped/cancel`)).status).toBe(200);
   const answer = await waiting;
   expect(answer.status, answer.text).toBe(200);
-  const over = await ended(thread, "stopped");
+  const over = await ended(client, thread, "stopped");
   expect(over.body).toMatchObject({ status: "cancelled", error: { code: "cancelled" } });
   if (stream)
     expect(framesOf(answer.text).at(-1)).toMatchObject({ event: "error", data: { error: { code: "cancelled" } } });
@@ -530,7 +300,7 @@ test.each([true, false])(
 
 test("runs are listed, newest first, by pages", async () => {
   const thread = await newThread(client);
-  for (let n = 0; n < 5; n += 1) await run(thread, { input: `n${n}`, run_id: `run-${n}` });
+  for (let n = 0; n < 5; n += 1) await run(client, thread, { input: `n${n}`, run_id: `run-${n}` });
   const list = async (query: string): Promise<unknown[]> =>
     dataOf(await client.get(`/${thread}/runs?${query}`)).map(({ id }) => id);
   expect(await list("")).toEqual(["run-4", "run-3", "run-2", "run-1", "run-0"]);
