@@ -1,7 +1,11 @@
 // A run's stream, cut at any event and taken up again in another process, is the stream that was never cut: to the byte, on every wire.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClientWireId, clientWireIds } from "../../lib/model/wire-id.ts";
+import type { Part } from "../../lib/model/message.ts";
+import { endTurn } from "../../lib/threads/end-turn.ts";
+import { createEventWriter } from "../../lib/threads/event-log.ts";
 import type { NumberedEvent } from "../../lib/threads/hub.ts";
+import { resumeTurn } from "../../lib/threads/resume-turn.ts";
 import { getRun, runEvents } from "../../lib/threads/runs.ts";
 import { type EncodedRun, encodeRun } from "../../lib/turns/encode.ts";
 import { clientWires } from "../../lib/wires/index.ts";
@@ -135,6 +139,41 @@ test("Gemini's array, which is one JSON value, is cut and resumed as well", asyn
   const live = await asked.response.text();
   expect(JSON.parse(live)).toBeInstanceOf(Array);
   await expectEverySeam(asked, "gemini-generate", live);
+});
+
+test("a run's second step, which its tools' outputs began, is a stream of its own: cut and resumed as the first was", async () => {
+  upstream.answer(says(framesOn("openai-chat", scripts["parallel tool calls"]?.("compat") ?? [])));
+  const asked = await ask("openai-chat", "openai-chat");
+  await asked.response.text();
+  const { store } = elsewhere;
+  const outputs = ["call_a", "call_b"].map((callId): Part => ({ type: "tool-result", callId, parts: [] }));
+  const resumed = await resumeTurn(store, open, asked.thread, asked.run, [
+    { message: { role: "user", parts: outputs } },
+  ]);
+  if (resumed.kind !== "started") throw new Error("it goes on");
+  const { lease } = resumed;
+  const place = { tenant: open.tenant, thread: asked.thread, run: asked.run };
+  const writer = createEventWriter(store, place, lease.fence, lease.firstEvent);
+  for (const event of scripts["text"]?.("compat") ?? []) writer.write(event);
+  await endTurn(store, lease, writer, { state: "completed", message: { role: "assistant", parts: [] } });
+
+  const all: NumberedEvent[] = [];
+  for await (const event of runEvents(store, open, asked.thread, asked.run)) all.push(event);
+  expect(all.map(({ n }) => n)).toEqual(all.map((_, at) => at + 1));
+  for (const wire of clientWireIds) {
+    const encoded = await encodedOn(asked, wire);
+    const events = all.slice(encoded.run.stepFirst - 1);
+    expect(events[0]?.event.type).toBe("response-start");
+    const whole = await replay(encoded);
+    expect(whole).toContain("織る");
+    expect(whole).not.toContain("Both at once");
+    const had = prefixes(encoded, events);
+    for (const [at, { n }] of events.entries())
+      expect(`${had[at + 1]}${await replay(encoded, n)}`, `${wire}, after event ${n}`).toBe(
+        at + 1 === events.length ? had[at + 1] : whole,
+      );
+    expect(await replay(encoded, encoded.run.stepFirst - 1)).toBe(whole);
+  }
 });
 
 test("a stream that ends before it is finished ends with an error, the same for every reader", async () => {
