@@ -211,6 +211,17 @@ export const closeRun = async (
 /** What a run's holder listens to within its process. */
 export const cancelName = (run: string): string => `cancel:${run}`;
 
+/** A flag that the holder reads with its next renewal, and at once within this process. False where it holds the thread no longer. */
+export const askToStop = async (store: ThreadStore, head: Thread, run: string): Promise<boolean> => {
+  const written = await store.table.update(
+    headAt(head.tenant, head.id),
+    { set: { cancel: run } },
+    { item: "present", fields: [{ field: "run", is: "=", value: run }] },
+  );
+  if (written.ok) store.hub.wake(cancelName(run));
+  return written.ok;
+};
+
 export const isOverdue = (head: Thread, now: number): boolean =>
   (head.run !== undefined && !isLeased(head, now)) || (head.parked !== undefined && (head.parkedUntil ?? 0) <= now);
 

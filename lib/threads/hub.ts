@@ -19,6 +19,8 @@ export type Hub = {
   open: (run: string, live: LiveRun) => () => void;
   /** Something about this run or thread has changed. */
   wake: (name: string) => void;
+  /** Whether somebody in this process waits for a `wake`. */
+  awaited: (name: string) => boolean;
   /** Resolves at the next `wake`, or when the signal fires. */
   changed: (name: string, signal: AbortSignal) => Promise<void>;
 };
@@ -45,6 +47,7 @@ export const createHub = (): Hub => {
       };
     },
     wake,
+    awaited: (name) => waiting.has(name),
     changed: (name, signal) =>
       new Promise((resolve) => {
         if (signal.aborted) {

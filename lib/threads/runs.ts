@@ -1,7 +1,7 @@
 // Runs as callers see them: read, list, cancel, and their events.
 import { GatewayError, invalid } from "../model/error.ts";
 import { compact, type JsonObject } from "../model/json.ts";
-import { cancelName, closeRun, endingError, findRun, isOverdue, runEnd, settleOverdue } from "./closing.ts";
+import { askToStop, closeRun, endingError, findRun, isOverdue, runEnd, settleOverdue } from "./closing.ts";
 import { blockItem, encodeError, encodeEvent } from "./event-items.ts";
 import { readEvents, type ReadOptions } from "./event-reader.ts";
 import { contention, encodeQueue, findHead, headAt, loadHead, type Thread, unmoved } from "./head.ts";
@@ -88,13 +88,7 @@ const cancelOnce = async (store: ThreadStore, head: Thread, run: Run): Promise<b
   const isActive = head.run === run.id;
   if (!isActive && head.parked !== run.id) return false;
   if (!isActive || isOverdue(head, store.clock.now())) return closeRun(store, head, "cancelled");
-  const written = await store.table.update(
-    headAt(head.tenant, head.id),
-    { set: { cancel: run.id } },
-    { item: "present", fields: [{ field: "run", is: "=", value: run.id }] },
-  );
-  if (written.ok) store.hub.wake(cancelName(run.id));
-  return written.ok;
+  return askToStop(store, head, run.id);
 };
 
 const cancelQueued = async (store: ThreadStore, head: Thread, run: Run): Promise<boolean> => {

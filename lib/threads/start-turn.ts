@@ -3,7 +3,7 @@ import { GatewayError, invalid } from "../model/error.ts";
 import { compact, type JsonObject } from "../model/json.ts";
 import type { Item, Operation } from "../stores/table.ts";
 import { loadBody, storeBody } from "./bodies.ts";
-import { closeRun, findRun, runEnd, settleOverdue } from "./closing.ts";
+import { askToStop, cancelName, closeRun, findRun, runEnd, settleOverdue } from "./closing.ts";
 import { checkId, contention, encodeQueue, findHead, headAt, loadHead, type Thread, unmoved } from "./head.ts";
 import { clientIdKey, newRunId, threadPartition } from "./keys.ts";
 import { placeMessages } from "./message-items.ts";
@@ -49,10 +49,27 @@ export const startTurn = async (
   return startWith(store, caller, thread, input);
 };
 
+/** How long a holder in this very process may take to stop; one elsewhere is not waited for. */
+const stopMs = 1_500;
+
+/** The holder is asked first, where it is near: it keeps every word it has said. Then the run is ended over its head. */
+const stopRun = async (store: ThreadStore, head: Thread): Promise<boolean> => {
+  const { run } = head;
+  if (run !== undefined && store.hub.awaited(cancelName(run)) && (await askToStop(store, head, run))) {
+    const late = new AbortController();
+    await Promise.race([store.hub.changed(head.id, late.signal), store.clock.sleep(stopMs, late.signal)]);
+    late.abort();
+    const now = await findHead(store, head.tenant, head.id);
+    if (now?.run !== run) return true;
+    return closeRun(store, now, "cancelled");
+  }
+  return closeRun(store, head, "cancelled");
+};
+
 const interrupt = async (store: ThreadStore, caller: Caller, thread: string): Promise<void> => {
   for (let tried = 0; tried < contentionTries; tried += 1) {
     const head = await loadHead(store, caller, thread);
-    if ((head.run === undefined && head.parked === undefined) || (await closeRun(store, head, "cancelled"))) return;
+    if ((head.run === undefined && head.parked === undefined) || (await stopRun(store, head))) return;
   }
   throw contention();
 };
@@ -80,7 +97,7 @@ const startWith = async (store: ThreadStore, caller: Caller, thread: string, inp
     }
     if (mustWait) {
       if (input.onConflict === "interrupt") {
-        await closeRun(store, head, "cancelled");
+        await stopRun(store, head);
         continue;
       }
       if (input.onConflict !== "enqueue") throw busy(store, head);

@@ -75,6 +75,8 @@ export const cancelResponse = async (context: RouteContext): Promise<Reply> => {
   const { caller } = turnCall(context);
   const run = await loadResponse(store, caller, idOf(context));
   const asked = await cancelRun(store, caller, run.thread, run.id);
+  // Nobody else begins what waits behind a run that was waiting for its tools.
+  if (hasEnded(asked.state)) context.invocation.waitUntil(turns.work(caller.tenant, run.thread).catch(() => undefined));
   const latest = await stopped(store, caller, asked, context.invocation.signal);
   return json(200, await responseObject(store, caller, latest, await turns.spec(caller.tenant, latest)));
 };

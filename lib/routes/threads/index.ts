@@ -12,6 +12,9 @@ const route = (method: Route["method"], path: string, load: () => Promise<Handle
   handle: async (context) => (await load())(context),
 });
 
+const replay: NonNullable<Route["replay"]> = async (context, turn) =>
+  (await import("./runs.ts")).replayRun(context, turn);
+
 export const threadRoutes: readonly Route[] = [
   route("POST", "", async () => (await import("./threads.ts")).createThreadRoute),
   route("GET", "", async () => (await import("./threads.ts")).listThreadsRoute),
@@ -27,10 +30,10 @@ export const threadRoutes: readonly Route[] = [
   route("DELETE", "/:/messages/:", async () => (await import("./messages.ts")).deleteMessageRoute),
   route("GET", "/:/messages/:/siblings", async () => (await import("./messages.ts")).siblingsRoute),
   route("POST", "/:/active_leaf", async () => (await import("./messages.ts")).activeLeafRoute),
-  route("POST", "/:/runs", async () => (await import("./runs.ts")).createRunRoute),
+  { ...route("POST", "/:/runs", async () => (await import("./runs.ts")).createRunRoute), replay },
   route("GET", "/:/runs", async () => (await import("./runs.ts")).listRunsRoute),
   route("GET", "/:/runs/:", async () => (await import("./runs.ts")).getRunRoute),
   route("GET", "/:/runs/:/events", async () => (await import("./events.ts")).eventsRoute),
   route("POST", "/:/runs/:/cancel", async () => (await import("./runs.ts")).cancelRunRoute),
-  route("POST", "/:/runs/:/tool_outputs", async () => (await import("./runs.ts")).toolOutputsRoute),
+  { ...route("POST", "/:/runs/:/tool_outputs", async () => (await import("./runs.ts")).toolOutputsRoute), replay },
 ];

@@ -36,6 +36,7 @@ const answer = async (context: RouteContext, access: Access, turn: Turn, stream:
       // Somebody stopped it: that is how it ended, and no failure.
       if (toGatewayError(thrown).code !== "cancelled") throw thrown;
     }
+    await context.begun?.(turn);
     if (stream) return await streamTurn(access, turn, signal, turnHeaders(turn));
     const over = hasEnded(turn.run.state) || turn.run.state === "requires_action";
     if (!over) await stepEnd(access, turn.run, signal);
@@ -49,6 +50,10 @@ const answer = async (context: RouteContext, access: Access, turn: Turn, stream:
     throw failed(turn, thrown);
   }
 };
+
+/** The same call again, under its Idempotency-Key: the turn that it began. */
+export const replayRun = async (context: RouteContext, turn: Turn): Promise<Reply> =>
+  answer(context, await accessOf(context), turn, turn.spec.request.stream);
 
 export const createRunRoute = async (context: RouteContext): Promise<Reply> => {
   const access = await accessOf(context);
