@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // Most tests wait for sockets and timers: a core more than vitest would leave free does no harm.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most tests wait for sockets and timers: a worker more than there are cores fills their pauses.
+    maxWorkers: availableParallelism() + 1,
     // Said, not left to the default, so that the run's last lines are its summary and no advice about this.
     isolate: true,
     experimental: { diagnostics: false },
