@@ -1,11 +1,12 @@
 // node:http to the gateway and back: the adapter of the long-lived server.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Call, Headers, Invocation, Reply } from "../../lib/model/call.ts";
+import type { Call, Headers, Invocation, Reply, ReplyBody } from "../../lib/model/call.ts";
 import type { ServerConfig } from "../../lib/config-types.ts";
 import { GatewayError } from "../../lib/model/error.ts";
 import { writeBody } from "../../lib/http/write.ts";
 import { readBody } from "./body.ts";
+import { createOutbox } from "./outbox.ts";
 
 /** `failure`: why the call could not be read whole; the gateway answers it in the caller's own envelope. */
 export type Handler = (call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>;
@@ -22,6 +23,13 @@ const headersOf = (request: IncomingMessage): Headers => {
 
 /** Bytes that are cheaper to copy than to write apart. */
 const smallBody = 32 * 1024;
+/** A small body as a text of one byte a character: that goes out in one write with the head, where bytes would be a second one. */
+const smallText = (body: ReplyBody, size: number): string | undefined => {
+  if (size > smallBody) return undefined;
+  if (typeof body === "string") return size === body.length ? body : undefined;
+  return body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, size).toString("latin1") : undefined;
+};
+
 const noBody = new Uint8Array(0);
 let counter = 0;
 const prefix = Math.random().toString(36).slice(2, 10);
@@ -35,6 +43,16 @@ const newRequestId = (): string => {
 /** How often Node looks for callers that are too slow with their headers. */
 const checkMs = (config: ServerConfig): number => Math.min(5_000, Math.max(10, config.headersTimeoutMs / 2));
 
+/** Resolves with the work, or when the time is over. */
+const within = async (work: Promise<unknown>, ms: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, ms));
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+};
+
 export type HttpServer = {
   server: Server;
   /** Refuses new work, lets running streams end for `drainMs`, then cuts them. */
@@ -45,6 +63,7 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
   const pending = new Set<Promise<unknown>>();
   /** The answers each connection still owes: a pipelined one is told nothing by Node when its connection closes. */
   const owed = new Map<Socket, Map<ServerResponse, AbortController>>();
+  const outbox = createOutbox();
   let running = 0;
   let draining = false;
   /** Called when the last call has ended. */
@@ -89,19 +108,24 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
     const size = typeof body === "string" ? Buffer.byteLength(body) : whole ? body.length : 0;
     if (whole && status !== 204) out["content-length"] = size;
     if (draining) out["connection"] = "close";
+    const text = request.method === "HEAD" ? undefined : smallText(body, size);
+    if (text !== undefined) {
+      outbox(() => {
+        if (response.destroyed) return;
+        try {
+          response.writeHead(status, out);
+          response.end(text, "latin1");
+        } catch {
+          // A header that can't be written: as where any other answer breaks.
+          response.destroy();
+        }
+      });
+      return;
+    }
     response.writeHead(status, out);
     if (request.method === "HEAD") {
       if (!whole) await body[Symbol.asyncIterator]().return?.();
       response.end();
-      return;
-    }
-    // A text of one byte a character goes out in one write with the head; bytes would be a second one.
-    if (typeof body === "string" && size === body.length) {
-      response.end(body, "latin1");
-      return;
-    }
-    if (body instanceof Uint8Array && size <= smallBody) {
-      response.end(Buffer.from(body.buffer, body.byteOffset, size).toString("latin1"), "latin1");
       return;
     }
     await writeBody(body, response, { heartbeat: reply.heartbeat ?? "", heartbeatMs: config.heartbeatMs });
@@ -176,6 +200,7 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
     server,
     drain: async () => {
       draining = true;
+      const until = Date.now() + config.drainMs;
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
@@ -191,7 +216,8 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
           idle = resolve;
           setTimeout(resolve, 1_000);
         });
-      await Promise.allSettled(pending);
+      // Runs outlive their callers, but not the process for long: what is cut is taken up by the next one's sweep.
+      await within(Promise.allSettled(pending), until - Date.now());
     },
   };
 };

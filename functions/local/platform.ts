@@ -13,6 +13,9 @@ export type LocalStorage = {
   close: () => Promise<void>;
 };
 
+/** How long background work may take to end when the server stops; what answers callers has had its own time. */
+const closeMs = 2_000;
+
 export const createLocalStorage = (config: Pick<HeddleConfig, "dataDir">, clock: Clock, log: Log): LocalStorage => {
   let handle: (id: string) => Promise<void> = () => Promise.resolve();
   let closing: (() => Promise<void>) | undefined;
@@ -35,7 +38,10 @@ export const createLocalStorage = (config: Pick<HeddleConfig, "dataDir">, clock:
         },
       });
       closing = async () => {
-        await queue.close();
+        const late = new AbortController();
+        // Background runs that are still at it stand in the table, and the next process's sweep finds them.
+        await Promise.race([queue.close(), clock.sleep(closeMs, late.signal)]);
+        late.abort();
         await table.close();
       };
       return { table, blobs: openFileBlobs({ folder: join(config.dataDir, "blobs") }), queue };

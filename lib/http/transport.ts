@@ -1,5 +1,4 @@
 // The port of the lean upstream transport: one HTTP request, its answer as a pulled stream of bytes. No fetch, no WHATWG streams (SPEED).
-import { ByteQueue } from "./byte-queue.ts";
 import type { Headers } from "../model/call.ts";
 
 export type TransportRequest = {
@@ -22,34 +21,18 @@ export type Transport = {
   close: () => Promise<void>;
 };
 
-/** Pushed, without a promise a read. */
-const drain = (queue: ByteQueue, take: (chunk: Uint8Array) => void): Promise<void> =>
-  new Promise((resolve, reject) => {
-    queue.flowTo({
-      chunk: (chunk) => {
-        try {
-          take(chunk);
-        } catch (error) {
-          void queue.return();
-          reject(error);
-        }
-      },
-      end: resolve,
-      fail: reject,
-    });
-  });
-
-/** The whole body as one array. `limit` in bytes guards memory. */
+/**
+ * The whole body as one array. `limit` in bytes guards memory. Pulled, though pushing costs fewer promises: answers then leave a few
+ * turns later, together with those of the same poll, and under load that is a quarter more of them a second.
+ */
 export const readAll = async (body: AsyncIterable<Uint8Array>, limit = 64 * 1024 * 1024): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const take = (chunk: Uint8Array): void => {
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > limit) throw new RangeError(`body over ${limit} bytes`);
     chunks.push(chunk);
-  };
-  if (body instanceof ByteQueue) await drain(body, take);
-  else for await (const chunk of body) take(chunk);
+  }
   const first = chunks[0];
   if (chunks.length === 1 && first !== undefined) return first;
   const whole = new Uint8Array(size);

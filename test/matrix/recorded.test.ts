@@ -110,12 +110,11 @@ const finished = recordings()
   .filter((record) => !["queued", "in_progress"].some((status) => record.features.includes(`status:${status}`)));
 
 describe.skipIf(!haveRecordings)("recorded traffic across wires", () => {
-  const matrix = new Map<string, { passed: number; failed: number }>();
+  const matrix = new Map<string, { passed: number; explained: number; failed: number }>();
   const failures: string[] = [];
-  const count = (from: string, to: string, ok: boolean): void => {
-    const cell = matrix.get(`${from} -> ${to}`) ?? { passed: 0, failed: 0 };
-    if (ok) cell.passed += 1;
-    else cell.failed += 1;
+  const count = (from: string, to: string, outcome: "passed" | "explained" | "failed"): void => {
+    const cell = matrix.get(`${from} -> ${to}`) ?? { passed: 0, explained: 0, failed: 0 };
+    cell[outcome] += 1;
     matrix.set(`${from} -> ${to}`, cell);
   };
 
@@ -153,7 +152,11 @@ describe.skipIf(!haveRecordings)("recorded traffic across wires", () => {
             } catch (error) {
               wrong = [String(error)];
             }
-            count(id, client, wrong.length === 0);
+            count(
+              id,
+              client,
+              wrong.length === 0 ? "passed" : explained[record.id] === undefined ? "failed" : "explained",
+            );
             if (wrong.length > 0 && explained[record.id] === undefined)
               failures.push(
                 `${record.id} ${id} -> ${client} ${stream ? "stream" : "whole"}: ${wrong.join("; ").slice(0, 400)}`,
@@ -162,10 +165,11 @@ describe.skipIf(!haveRecordings)("recorded traffic across wires", () => {
         }
       }
       const rows = [...matrix].map(
-        ([pair, { passed, failed }]) =>
-          `${pair.padEnd(46)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed`,
+        ([pair, { passed, explained: told, failed }]) =>
+          `${pair.padEnd(46)} ${String(passed).padStart(5)} passed ${String(told).padStart(4)} explained ${String(failed).padStart(4)} failed`,
       );
-      process.stdout.write(`\nrecorded exchanges by wire pair\n${rows.join("\n")}\n`);
+      const reasons = Object.entries(explained).map(([id, reason]) => `${id}  ${reason}`);
+      process.stdout.write(`\nrecorded exchanges by wire pair\n${rows.join("\n")}\nexplained\n${reasons.join("\n")}\n`);
       expect(failures).toEqual([]);
     },
   );

@@ -229,6 +229,15 @@ test.skipIf(process.platform === "win32")(
     await Promise.all(Array.from({ length: 8 }, goOn));
     for (const stream of last.values()) expect([stream.status, stream.whole]).toEqual([200, true]);
     const after = await Promise.all(followed);
+    // Whoever was cut off asks the server that came after.
+    const resumed = await Promise.all(
+      streams
+        .filter(({ run, whole }) => run !== "" && !whole)
+        .map(async (stream) => {
+          const path = `/v1/threads/${stream.thread}/runs/${stream.run}/events?wire=${stream.wire}`;
+          return { stream, text: await (await fetch(url + path)).text() };
+        }),
+    );
     await kill("SIGTERM");
 
     const messages = new Map<string, StoredMessage[]>();
@@ -267,7 +276,7 @@ test.skipIf(process.platform === "win32")(
         expect(await replay(store, run)).toBe(stream.seen);
       } else lost += await expectResumed(store, stream, run);
     }
-    for (const { stream, text } of after)
+    for (const { stream, text } of [...after, ...resumed])
       expect(text).toBe(await replay(store, await getRun(store.store, open, stream.thread, stream.run)));
     const whole = streams.filter((each) => each.whole).length;
     process.stdout.write(
