@@ -39,7 +39,7 @@ const chatBody = (model: string, stream: boolean, text: string): unknown => ({
 const portkey = here("./peers/node_modules/@portkey-ai/gateway/build/start-server.js");
 const heddle = here("../dist/local/heddle.js");
 /** As `npm start` sets them: the youngest objects of a gateway live as long as a stream, and a large nursery only keeps them in memory. */
-const heddleFlags = ["--max-semi-space-size=16", "--no-parallel-scavenge"];
+const heddleFlags = ["--max-semi-space-size=8", "--no-parallel-scavenge"];
 const heddleEnv = (port: number): Record<string, string> => ({
   HEDDLE_CONFIG: here("./heddle.yaml"),
   HEDDLE_PORT: String(port),
