@@ -13,7 +13,8 @@ import type { TurnServices } from "./services.ts";
 import type { RunSpec } from "./types.ts";
 import { openUpstream } from "./upstream.ts";
 
-const instructions =
+/** What a model is told that shortens a conversation. */
+export const summaryInstructions =
   "Summarise the conversation so far for the assistant that will continue it. Keep names, numbers, decisions, open questions, " +
   "what the user wants and how, and what tools have found. Leave out greetings and repetition. Write plain text, no preamble.";
 const summaryTokens = 1_024;
@@ -22,7 +23,7 @@ const requestFor = (model: string, plan: SummaryPlan, messages: readonly Message
   model,
   stream: true,
   system: [
-    { type: "text", text: instructions },
+    { type: "text", text: summaryInstructions },
     ...(plan.previous === undefined
       ? []
       : [{ type: "text" as const, text: `Summary of what came before, to be carried on:\n${plan.previous}` }]),

@@ -3,15 +3,12 @@ import type { Reply } from "../../model/call.ts";
 import { GatewayError } from "../../model/error.ts";
 import { asArray, asObject, asString, type JsonObject, parseJson } from "../../model/json.ts";
 import { seal } from "../../wires/shared/seal.ts";
+import { summaryInstructions } from "../../turns/summaries.ts";
 import { summaryOrigin } from "../../wires/openai-responses/compaction.ts";
 import { json, type RouteContext } from "../route.ts";
 import { decodeCall, threadsOf, turnCall } from "../turns.ts";
 import { askOnce, historyOf } from "./create.ts";
 import { loadPrevious, readState, splitRequest } from "./state.ts";
-
-const instructions =
-  "Summarise the conversation so far for the assistant that will continue it. Keep names, numbers, decisions, open questions, " +
-  "what the user wants and how, and what tools have found. Leave out greetings and repetition. Write plain text, no preamble.";
 
 const textOf = (response: JsonObject): string =>
   (asArray(response["output"]) ?? [])
@@ -32,7 +29,7 @@ export const compactResponse = async (context: RouteContext): Promise<Reply> => 
   const reply = await askOnce(context, {
     ...rest,
     tools: [],
-    system: [{ type: "text", text: instructions }, ...(history?.system ?? []), ...request.system],
+    system: [{ type: "text", text: summaryInstructions }, ...(history?.system ?? []), ...request.system],
     messages: [
       ...(history?.messages ?? []),
       ...messages,
