@@ -3,6 +3,7 @@ import { readAll, type TransportResponse } from "../http/transport.ts";
 import type { GatewayError } from "../model/error.ts";
 import type { Headers } from "../model/call.ts";
 import type { StreamEvent } from "../model/event.ts";
+import { idLetters } from "../model/id.ts";
 import type { ClientWire, EventEncoder, ReplyContext } from "../wires/wire.ts";
 import { arrayHeartbeat, encodeGeminiArray } from "../wires/gemini-generate/index.ts";
 import type { Attempt, ReadCall } from "./call.ts";
@@ -45,12 +46,10 @@ export const passedHeaders = (headers: Headers): Headers => {
   return passed;
 };
 
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
 /** 24 characters of [A-Za-z0-9]: an id's body. */
 const newId = (): string => {
   let id = "";
-  for (let at = 0; at < 24; at += 1) id += letters[Math.floor(Math.random() * letters.length)];
+  for (let at = 0; at < 24; at += 1) id += idLetters[Math.floor(Math.random() * idLetters.length)];
   return id;
 };
 

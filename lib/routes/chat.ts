@@ -2,23 +2,13 @@
 import type { Call, Reply } from "../model/call.ts";
 import type { RequestContext } from "../wires/wire.ts";
 import { responseRoutes } from "./responses/index.ts";
-import type { Route, RouteContext } from "./route.ts";
+import { chatCall, type Route, type RouteContext } from "./route.ts";
 
 const generate = (context: RouteContext, path: RequestContext, array: boolean): Promise<Reply> => {
   const thread = context.call.headers["heddle-thread"];
   if (thread !== undefined && thread !== "")
     return import("./joined.ts").then(({ joinThread }) => joinThread(context, path, array, thread));
-  return context.services.chat({
-    wire: context.wire,
-    body: context.call.body,
-    headers: context.call.headers,
-    path,
-    array,
-    strict: context.call.headers["heddle-strict"] === "true",
-    keyName: context.keyName,
-    trace: context.trace,
-    invocation: context.invocation,
-  });
+  return context.services.chat(chatCall(context, path, array));
 };
 
 const plain = (pattern: RegExp): Route => ({

@@ -1,6 +1,7 @@
 // What a route is: a method, a path pattern, the envelope its errors wear, and a function from a call to a reply.
 import type { Call, Invocation, Reply } from "../model/call.ts";
-import type { ClientWire } from "../wires/wire.ts";
+import type { ChatCall } from "../chat/call.ts";
+import type { ClientWire, RequestContext } from "../wires/wire.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import type { Services } from "../gateway.ts";
 import type { Turn } from "../turns/types.ts";
@@ -36,6 +37,19 @@ export type Route = {
   /** The answer of a turn that was begun by the same call before. Absent: as chat wires give it (`replyOfTurn`). */
   replay?: (context: RouteContext, turn: Turn) => Promise<Reply>;
 };
+
+/** A model call as the caller made it. `path`: what the path says (Gemini); `array`: its stream as a JSON array. */
+export const chatCall = (context: RouteContext, path: RequestContext, array: boolean): ChatCall => ({
+  wire: context.wire,
+  body: context.call.body,
+  headers: context.call.headers,
+  path,
+  array,
+  strict: context.call.headers["heddle-strict"] === "true",
+  keyName: context.keyName,
+  trace: context.trace,
+  invocation: context.invocation,
+});
 
 export const json = (status: number, body: unknown): Reply => ({
   status,

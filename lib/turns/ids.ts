@@ -1,9 +1,8 @@
 // Ids on the wires that name a run: an answer's id tells its thread and its run, so that no look-up table is needed to find it.
-import { hash } from "./hash.ts";
+import { idLetters } from "../model/id.ts";
 
 const threadBody = /^(thread|conv)_([A-Za-z0-9]{24})$/;
 const runBody = /^run_([A-Za-z0-9]{24})$/;
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const marks = { thread: "t", conv: "c" } as const;
 
 /**
@@ -39,9 +38,9 @@ export const seededIds = (seed: string): (() => string) => {
   let count = 0;
   return () => {
     count += 1;
-    const bytes = hash(`${seed}/${count}`);
+    const bytes = process.getBuiltinModule("node:crypto").hash("sha256", `${seed}/${count}`, "buffer");
     let id = "";
-    for (let at = 0; at < 24; at += 1) id += letters[(bytes[at] ?? 0) % letters.length];
+    for (let at = 0; at < 24; at += 1) id += idLetters[(bytes[at] ?? 0) % idLetters.length];
     return id;
   };
 };

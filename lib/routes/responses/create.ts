@@ -14,7 +14,7 @@ import { createThread } from "../../threads/threads.ts";
 import type { Caller, ThreadStore } from "../../threads/store.ts";
 import type { NewTurn, Turn, TurnCall } from "../../turns/types.ts";
 import type { Turns } from "../../turns/index.ts";
-import { json, type RouteContext } from "../route.ts";
+import { chatCall, json, type RouteContext } from "../route.ts";
 import { decodeCall, replyOfTurn, specOf, threadsOf, turnCall } from "../turns.ts";
 import { responseObject } from "./object.ts";
 import { loadPrevious, type Previous, readState, splitRequest, type State } from "./state.ts";
@@ -100,18 +100,7 @@ export const historyOf = async (context: RouteContext, previous: Previous, model
 
 /** A call of which nothing is kept. */
 export const askOnce = (context: RouteContext, request: ChatRequest): Promise<Reply> =>
-  context.services.chat({
-    wire: context.wire,
-    body: context.call.body,
-    headers: context.call.headers,
-    path: {},
-    array: false,
-    strict: context.call.headers["heddle-strict"] === "true",
-    keyName: context.keyName,
-    trace: context.trace,
-    invocation: context.invocation,
-    request,
-  });
+  context.services.chat({ ...chatCall(context, {}, false), request });
 
 /** `store: false` on top of what is kept: the history is read, and nothing is written. */
 const withHistory = async (context: RouteContext, previous: Previous): Promise<Reply> => {
