@@ -5,6 +5,7 @@ import type { MediaFetcher } from "./http/media-fetch.ts";
 import type { Provider } from "./providers/provider.ts";
 import { redactError } from "./providers/redact.ts";
 import type { Breaker } from "./routing/breaker.ts";
+import type { Limiter } from "./limits/types.ts";
 import { type Clock, firstThatAnswers, type RetryPolicy } from "./routing/retry.ts";
 import type { RouteTarget } from "./routing/resolve.ts";
 import type { Trace } from "./telemetry/trace.ts";
@@ -13,6 +14,7 @@ import type { WireId } from "./model/wire-id.ts";
 import type { Attempt, ChatCall, ReadCall } from "./chat/call.ts";
 import { translate } from "./chat/cross-wire.ts";
 import type { Meter, MeterStart } from "./chat/meter.ts";
+import { demandOf } from "./chat/demand.ts";
 import { readCall } from "./chat/read.ts";
 import { mayPass, passThrough } from "./chat/same-wire.ts";
 
@@ -20,6 +22,7 @@ export type ChatServices = {
   resolve: (model: string) => readonly RouteTarget[];
   prepare: Preparer;
   meter: (start: MeterStart) => Meter;
+  admit: Limiter["admit"];
   fetchMedia: MediaFetcher;
   breaker: Breaker;
   retry: RetryPolicy;
@@ -107,15 +110,20 @@ export const createChat =
         operation: "generate",
         model,
         stream,
-        keyName: call.keyName,
+        caller: call.caller,
         traceId: call.trace.traceId,
+        waitUntil: invocation.waitUntil,
       });
     const read = readOrRecord(call, meterFor);
     const meter = meterFor(read.model, read.stream);
 
     let firstMaker: string | undefined;
     try {
-      const targets = services.breaker.order(services.resolve(read.model));
+      const resolved = services.resolve(read.model);
+      const admitted = services.admit(demandOf(read, resolved));
+      // Nothing is waited for where nothing is asked.
+      meter.hold(admitted instanceof Promise ? await admitted : admitted);
+      const targets = services.breaker.order(resolved);
       const reply = await firstThatAnswers(
         targets,
         services.retry,

@@ -1,4 +1,5 @@
 // The configuration as the rest of the code sees it: parsed, defaulted, nothing left to interpret.
+import type { OwnLimits, Scopes } from "./auth/caller.ts";
 import type { ProviderKind } from "./providers/provider.ts";
 import type { Dialect, Wire } from "./wires/wire.ts";
 
@@ -90,7 +91,79 @@ export type AuthConfig = {
     /** Whose threads the key works on: nothing of another tenant, or of another owner within it, can be reached. Default `default`, and the key's name. */
     tenant?: string;
     owner?: string;
+    /** Default `operator`: all but changing keys and limits. */
+    roles?: string[];
+    /** Administers every tenant. */
+    everywhere?: boolean;
+    scopes?: Scopes;
+    limits?: OwnLimits;
   }[];
+  /** Roles beside the built-in ones: what each allows, by action; `threads:*` stands for all that begin so. */
+  roles?: Record<string, string[]>;
+};
+
+/** Which calls a limit is for: every list that is given must have a match. Names may end in `*`. */
+export type LimitMatch = {
+  tenants?: string[];
+  /** By id or name. */
+  keys?: string[];
+  users?: string[];
+  roles?: string[];
+  /** As the caller names them, or `provider/model`. */
+  models?: string[];
+};
+
+type RuleBase = {
+  /** Unique among the rules of its kind: what is counted is counted under it. */
+  name: string;
+  match?: LimitMatch;
+  /** Whether calls pass while the store can't be asked (F45). Default: rates open, budgets closed. */
+  onStoreFailure: "open" | "closed";
+};
+
+export type RateRule = RuleBase & {
+  /** Each key, user, tenant or model of a tenant has a count of its own. */
+  by: "key" | "user" | "tenant" | "model";
+  requestsPerMinute?: number;
+  tokensPerMinute?: number;
+  /** Requests that may come at once; default: those of a minute. */
+  burst?: number;
+  /** Calls at once. */
+  concurrent?: number;
+};
+
+export type BudgetRule = RuleBase & {
+  by: "key" | "user" | "tenant";
+  /** Dollars. */
+  amount: number;
+  /** Days and months of UTC. */
+  per: "day" | "month" | "total";
+  /** Shares of the amount at which somebody is told. */
+  alerts: number[];
+};
+
+export type LimitsConfig = {
+  rates: RateRule[];
+  budgets: BudgetRule[];
+  /** Tenants whose counts are split over so many places, each with its share: for hundreds of calls a second. Default 1. */
+  shards: Record<string, number>;
+  /** Milliseconds until a call that never ended is settled at its estimate. */
+  reservationMs: number;
+  /** Output tokens of a call that sets no limit, to a model whose limit is not known. */
+  outputTokens: number;
+  /** Whether a caller with a budget may call a model whose price is not known (F37). */
+  unpriced: "refuse" | "allow";
+  /** Where budget alerts go; signed as standardwebhooks.com says where a secret is given. */
+  webhook?: { url: string; secret?: string };
+};
+
+export type UsageConfig = {
+  /** `off`: no ledger is kept. */
+  ledger: "on" | "off";
+  /** Days that single entries are kept. */
+  retentionDays: number;
+  /** Days that the sums per day are kept. */
+  rollupDays: number;
 };
 
 export type CorsConfig = {
@@ -142,6 +215,8 @@ export type HeddleConfig = {
   /** Where stores keep their files. */
   dataDir: string;
   threads: ThreadsConfig;
+  limits: LimitsConfig;
+  usage: UsageConfig;
   /** Things worth telling the operator at start: aliases in use, settings ignored. Never a value. */
   notices: string[];
   /** The file it came from, where there was one. */

@@ -112,6 +112,24 @@ const corsOf = ({ cors }: ConfigFile): HeddleConfig["cors"] =>
     ? undefined
     : { headers: ["*"], exposeHeaders: exposedHeaders, maxAgeSeconds: 600, credentials: false, ...cors };
 
+const limitsOf = ({ limits }: ConfigFile): HeddleConfig["limits"] => {
+  const { rates = [], budgets = [], ...rest } = limits ?? {};
+  return {
+    shards: {},
+    reservationMs: 15 * 60_000,
+    outputTokens: 32_768,
+    unpriced: "refuse",
+    ...rest,
+    rates: rates.map((rule, at) => ({ name: `rate${at + 1}`, onStoreFailure: "open", ...rule })),
+    budgets: budgets.map((rule, at) => ({
+      name: `budget${at + 1}`,
+      onStoreFailure: "closed",
+      alerts: [0.8, 1],
+      ...rule,
+    })),
+  };
+};
+
 /** Pure over the environment and the files it is given. Throws ConfigError with every problem found. */
 export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> => {
   const { env, given, notices } = normalised(source.env);
@@ -148,13 +166,15 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
       host: env["HEDDLE_HOST"] ?? file.server?.host ?? "127.0.0.1",
       port: read.port("HEDDLE_PORT") ?? file.server?.port ?? 8787,
     },
-    auth: { mode: file.auth?.mode ?? (keys.length > 0 ? "keys" : "open"), keys },
+    auth: { mode: file.auth?.mode ?? (keys.length > 0 ? "keys" : "open"), keys, roles: file.auth?.roles ?? {} },
     cors: corsOf(file),
     siili: { prefix: "", model: Object.keys(file.models ?? {})[0] ?? "echo/echo", ...file.siili },
     log: { level: read.oneOf("HEDDLE_LOG_LEVEL", levels) ?? file.log?.level ?? shared.level ?? "info" },
     storage: file.storage ?? "sqlite",
     dataDir: env["HEDDLE_DATA"] ?? file.dataDir ?? ".heddle",
     threads: { leaseMs: 15_000, parkedMs: 600_000, eventsTtlSeconds: 3 * 86_400, queueLength: 16, ...file.threads },
+    limits: limitsOf(file),
+    usage: { ledger: "on", retentionDays: 90, rollupDays: 800, ...file.usage },
     notices,
   };
   if (path !== undefined) config.source = path;

@@ -5,9 +5,13 @@ import type { Usage } from "./model/usage.ts";
 import { createChat, createPreparer, forwardedHeaders } from "./chat.ts";
 import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
-import { type Caller, createAuthenticator } from "./auth/static-keys.ts";
+import type { Caller } from "./auth/caller.ts";
+import { createPolicy, enforce, type Policy } from "./auth/policy.ts";
+import { createAuthenticator } from "./auth/static-keys.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
 import { refuseStrangers } from "./auth/open-access.ts";
+import type { Limiter } from "./limits/types.ts";
+import { createAccounting } from "./limits/accounting.ts";
 import { createMediaFetcher, type MediaFetcher } from "./http/media-fetch.ts";
 import type { Transport } from "./http/transport.ts";
 import { createRegistry, type Registry } from "./providers/registry.ts";
@@ -47,6 +51,10 @@ export type Services = {
   resolve: (model: string) => readonly RouteTarget[];
   chat: ReturnType<typeof createChat>;
   meter: (start: MeterStart) => Meter;
+  policy: Policy;
+  /** Whether the caller may call the model at all, and now. */
+  admit: Limiter["admit"];
+  limiter: Limiter;
   fetchMedia: MediaFetcher;
   metrics: Metrics;
   clock: Clock;
@@ -103,12 +111,23 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     return createMeter(start, {
       now: clock.now,
       cost,
-      write: (record) => {
+      write: (record, { caller, thread, waitUntil }, permit) => {
         streamOver?.();
         metrics.record(record);
         platform.log.call(record);
+        const settling = accounting.record(record, caller, thread, permit);
+        if (settling !== undefined) waitUntil(settling);
       },
     });
+  };
+  const policy = createPolicy(config.auth.roles);
+  const accounting = createAccounting();
+  const { limiter } = accounting;
+  const admit: Limiter["admit"] = (demand) => {
+    const { caller, model, targets } = demand;
+    const names = caller.scopes?.models === undefined ? [] : targets.map((each) => `${each.provider}/${each.model}`);
+    enforce(policy, caller, "models:call", { model, targets: names });
+    return limiter.admit(demand);
   };
   const fetchMedia = createMediaFetcher();
   const { retry } = config;
@@ -118,13 +137,16 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     wire: (id) => wires[id],
     outputLimit: (provider, model) => outputLimit(provider.kind, model),
   });
-  const chat = createChat({ resolve, prepare, meter, fetchMedia, breaker, retry, clock });
+  const chat = createChat({ resolve, prepare, meter, admit, fetchMedia, breaker, retry, clock });
   return {
     config,
     registry,
     resolve,
     chat,
     meter,
+    policy,
+    admit,
+    limiter,
     fetchMedia,
     metrics,
     clock,
@@ -137,6 +159,7 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
         forwarded: forwardedHeaders,
         contextWindow: (provider, model) => contextWindow(provider.kind, model),
         meter,
+        admit,
         fetchMedia,
         breaker,
         retry,
@@ -188,7 +211,7 @@ const checkBody = (call: Call): void => {
 };
 
 /** Who asks where no key is asked for. */
-const nobody: Caller = { name: "none", open: true, tenant: "", owner: "" };
+const nobody: Caller = { name: "none", open: true, tenant: "", owner: "", user: "", key: "", roles: [] };
 
 export const createGateway = (platform: Platform, config: HeddleConfig): Gateway => {
   const services = createServices(platform, config);
@@ -198,13 +221,23 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
   const origins = config.cors?.origins ?? [];
 
   /** A refusal has a record, as every call has. */
-  const callerOf = (call: Call, { requestId }: Invocation, { traceId }: Trace): Caller => {
+  const callerOf = (call: Call, { requestId, waitUntil }: Invocation, { traceId }: Trace): Caller => {
     try {
       return authenticate(call);
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      const start = { requestId, traceId, wire: wireOf(call).id, operation: "authenticate", model: "", stream: false };
-      services.meter({ ...start, keyName: "none" }).finish(error.status, error);
+      services
+        .meter({
+          requestId,
+          traceId,
+          wire: wireOf(call).id,
+          operation: "authenticate",
+          model: "",
+          stream: false,
+          caller: nobody,
+          waitUntil,
+        })
+        .finish(error.status, error);
       throw error;
     }
   };
@@ -214,14 +247,14 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     if (isOpen) refuseStrangers(call, origins);
     const { route, params } = findRoute(routes, call);
     const trace = traceOf(call.headers);
-    const caller = route.authenticated ? callerOf(call, invocation, trace) : nobody;
+    const caller = route.action === "none" ? nobody : callerOf(call, invocation, trace);
+    if (route.action !== "none") enforce(services.policy, caller, route.action);
     const context: RouteContext = {
       call,
       invocation,
       params,
       query: () => new URLSearchParams(call.query),
       wire: wireOf(call),
-      keyName: caller.name,
       caller,
       trace,
       services,

@@ -15,15 +15,18 @@ const allowed: Record<string, readonly string[]> = {
   providers: ["model", "http", "wires", "config-types"],
   routing: ["model"],
   telemetry: ["model", "config-types"],
-  auth: ["model", "config-types"],
+  auth: ["model", "config-types", "stores", "secrets"],
+  secrets: ["model", "remote"],
+  usage: ["model", "stores", "auth", "config-types", "telemetry"],
+  limits: ["model", "stores", "auth", "usage", "config-types", "telemetry"],
   remote: ["model"],
   stores: ["model", "remote"],
   threads: ["model", "stores", "blobs", "queues"],
   queues: ["model"],
   blobs: ["model", "remote"],
   config: ["model", "config-types", "providers", "wires"],
-  "config-types": ["providers", "wires"],
-  chat: ["model", "http", "wires", "providers", "routing", "telemetry"],
+  "config-types": ["providers", "wires", "auth"],
+  chat: ["model", "http", "wires", "providers", "routing", "telemetry", "auth", "limits"],
   turns: [
     "model",
     "http",
@@ -36,6 +39,8 @@ const allowed: Record<string, readonly string[]> = {
     "stores",
     "blobs",
     "queues",
+    "auth",
+    "limits",
   ],
   routes: ["*"],
   gateway: ["*"],
@@ -105,8 +110,8 @@ describe("architecture", () => {
   });
 
   test("stores and blobs are known by their ports alone: only functions choose an implementation", () => {
-    const ports = new Set(["lib/stores/table.ts", "lib/blobs/blobs.ts"]);
-    const implemented = new Set(["stores", "blobs"]);
+    const ports = new Set(["lib/stores/table.ts", "lib/blobs/blobs.ts", "lib/secrets/secrets.ts"]);
+    const implemented = new Set(["stores", "blobs", "secrets"]);
     const wrong = imports.flatMap(({ from, specifier }) => {
       if (!specifier.startsWith(".")) return [];
       const to = relative(root, resolve(dirname(from), specifier));

@@ -2,17 +2,20 @@
 import type { AuthConfig } from "../config-types.ts";
 import type { Call } from "../model/call.ts";
 import { GatewayError } from "../model/error.ts";
+import { type Caller, defaultTenant } from "./caller.ts";
 import { credentialOf } from "./credential.ts";
 
-export type Caller = {
-  /** The key's name; `open` under open access. */
-  name: string;
-  open: boolean;
-  tenant: string;
-  owner: string;
+/** Under open access whoever reaches this machine is its owner. */
+export const openCaller: Caller = {
+  name: "open",
+  open: true,
+  tenant: defaultTenant,
+  owner: "open",
+  user: "open",
+  key: "",
+  roles: ["admin"],
+  everywhere: true,
 };
-
-const defaultTenant = "default";
 
 const refused = (message: string): GatewayError =>
   new GatewayError("authentication", message, { headers: { "www-authenticate": "Bearer" } });
@@ -26,8 +29,7 @@ const slotSize = 256;
  */
 export const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) => {
   if (auth.mode === "open") {
-    const caller: Caller = { name: "open", open: true, tenant: defaultTenant, owner: "open" };
-    return () => caller;
+    return () => openCaller;
   }
   const { hash, timingSafeEqual } = process.getBuiltinModule("node:crypto");
   const write = (slot: Buffer, text: string): void => {
@@ -37,10 +39,23 @@ export const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) 
     slot[slotSize - 1] = slot.write(fits ? text : hash("sha256", text, "hex"));
     slot[slotSize - 2] = fits ? 0 : 1;
   };
-  const keys = auth.keys.map(({ name, key, tenant = defaultTenant, owner = name }) => {
+  const keys = auth.keys.map(({ name, key, tenant = defaultTenant, owner = name, ...rest }) => {
     const slot = Buffer.alloc(slotSize);
     write(slot, key);
-    return { caller: { name, open: false, tenant, owner }, slot };
+    const { roles = ["operator"], everywhere, scopes, limits } = rest;
+    const caller: Caller = {
+      name,
+      open: false,
+      tenant,
+      owner,
+      user: owner,
+      key: `config:${name}`,
+      roles,
+      ...(everywhere === undefined ? {} : { everywhere }),
+      ...(scopes === undefined ? {} : { scopes }),
+      ...(limits === undefined ? {} : { limits }),
+    };
+    return { caller, slot };
   });
   const given = Buffer.alloc(slotSize);
   return (call) => {

@@ -1,4 +1,5 @@
 // What the parts of a model call hand to each other.
+import type { Caller } from "../auth/caller.ts";
 import type { Headers, Invocation } from "../model/call.ts";
 import type { ChatRequest } from "../model/request.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -17,7 +18,7 @@ export type ChatCall = {
   array: boolean;
   /** `heddle-strict: true`: a field that the target can't express refuses the call (F18). */
   strict: boolean;
-  keyName: string;
+  caller: Caller;
   trace: Trace;
   invocation: Invocation;
   /** What is meant, where it is not what the body says: a history that the gateway keeps has been put before it. */

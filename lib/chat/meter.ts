@@ -1,4 +1,6 @@
 // One record a call, written once however it ends: the log line and the metrics stand on it.
+import type { Caller } from "../auth/caller.ts";
+import type { Permit } from "../limits/types.ts";
 import type { Headers } from "../model/call.ts";
 import type { GatewayError } from "../model/error.ts";
 import type { Usage } from "../model/usage.ts";
@@ -11,12 +13,17 @@ export type MeterStart = {
   /** As the caller named it. */
   model: string;
   stream: boolean;
-  keyName: string;
+  caller: Caller;
   traceId: string;
+  thread?: string;
+  /** Takes what is to be finished before the platform sleeps: the ledger's entry. */
+  waitUntil: (work: Promise<unknown>) => void;
 };
 
 /** Gathers what one call's record says. */
 export type Meter = {
+  /** What the limits let the call through with: settled with the record. */
+  hold: (permit: Permit | undefined) => void;
   attempt: (at: { provider: string; model: string; number: number }) => void;
   /** The first byte of the answer is there. */
   first: () => void;
@@ -32,7 +39,7 @@ export type MeterServices = {
   now: () => number;
   /** Dollars, or undefined where the price is not known. */
   cost: (provider: string, model: string, usage: Usage) => number | undefined;
-  write: (record: CallRecord) => void;
+  write: (record: CallRecord, start: MeterStart, permit: Permit | undefined) => void;
 };
 
 const safe = /^[\x20-\x7e]{0,200}$/;
@@ -50,8 +57,12 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
   let estimated = false;
   let cost: number | undefined;
   let finished = false;
+  let permit: Permit | undefined;
 
   return {
+    hold: (given) => {
+      permit = given;
+    },
     attempt: (at) => {
       provider = at.provider;
       model = at.model;
@@ -72,7 +83,7 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
       return cost;
     },
     headers: () => {
-      const headers: Headers = { "heddle-attempts": String(attempts) };
+      const headers: Headers = { ...permit?.headers, "heddle-attempts": String(attempts) };
       if (provider !== "") {
         headers["heddle-provider"] = headerSafe(provider);
         headers["heddle-model"] = headerSafe(model);
@@ -95,7 +106,8 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
         totalMs: services.now() - began,
         attempts,
         disconnected: error?.code === "cancelled",
-        keyName: start.keyName,
+        keyName: start.caller.name,
+        tenant: start.caller.tenant,
         traceId: start.traceId,
       };
       if (error !== undefined) record.errorCode = error.code;
@@ -107,7 +119,7 @@ export const createMeter = (start: MeterStart, services: MeterServices): Meter =
         if (cost !== undefined) record.cost = cost;
         if (estimated) record.estimated = true;
       }
-      services.write(record);
+      services.write(record, start, permit);
     },
   };
 };

@@ -64,6 +64,58 @@ const price = z.strictObject({
   perCall: z.exactOptional(money),
 });
 
+const scopes = z.strictObject({
+  actions: z.exactOptional(list),
+  models: z.exactOptional(list),
+  owners: z.exactOptional(z.union([z.literal("*"), list])),
+});
+
+const atLeastOne = z.int().check(z.positive());
+const per = z.enum(["day", "month", "total"]);
+
+const ownLimits = z.strictObject({
+  requestsPerMinute: z.exactOptional(positive),
+  tokensPerMinute: z.exactOptional(positive),
+  concurrent: z.exactOptional(atLeastOne),
+  budgets: z.exactOptional(z.array(z.strictObject({ amount: money, per }))),
+});
+
+const match = z.strictObject({
+  tenants: z.exactOptional(list),
+  keys: z.exactOptional(list),
+  users: z.exactOptional(list),
+  roles: z.exactOptional(list),
+  models: z.exactOptional(list),
+});
+
+const ruleName = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, "expected up to 40 letters, digits, dashes and underscores"));
+const onStoreFailure = z.exactOptional(z.enum(["open", "closed"]));
+
+/** One rate of `limits.rates`. */
+export const rateRule = z.strictObject({
+  name: z.exactOptional(ruleName),
+  by: z.enum(["key", "user", "tenant", "model"]),
+  match: z.exactOptional(match),
+  requestsPerMinute: z.exactOptional(positive),
+  tokensPerMinute: z.exactOptional(positive),
+  burst: z.exactOptional(atLeastOne),
+  concurrent: z.exactOptional(atLeastOne),
+  onStoreFailure,
+});
+
+/** One budget of `limits.budgets`. */
+export const budgetRule = z.strictObject({
+  name: z.exactOptional(ruleName),
+  by: z.enum(["key", "user", "tenant"]),
+  match: z.exactOptional(match),
+  amount: money,
+  per,
+  alerts: z.exactOptional(z.array(z.number().check(z.positive(), z.maximum(10)))),
+  onStoreFailure,
+});
+
 export const configSchema = z.strictObject({
   $schema: z.exactOptional(z.string()),
   environment: z.exactOptional(z.enum(["development", "staging", "production"])),
@@ -123,9 +175,37 @@ export const configSchema = z.strictObject({
             key: z.string().check(z.minLength(16, "expected at least 16 characters")),
             tenant: z.exactOptional(text),
             owner: z.exactOptional(text),
+            roles: z.exactOptional(z.array(text).check(z.minLength(1))),
+            everywhere: z.exactOptional(z.boolean()),
+            scopes: z.exactOptional(scopes),
+            limits: z.exactOptional(ownLimits),
           }),
         ),
       ),
+      roles: z.exactOptional(z.record(text, list)),
+    }),
+  ),
+  limits: z.exactOptional(
+    z.strictObject({
+      rates: z.exactOptional(z.array(rateRule)),
+      budgets: z.exactOptional(z.array(budgetRule)),
+      shards: z.exactOptional(z.record(text, z.int().check(z.minimum(1), z.maximum(64)))),
+      reservationMs: z.exactOptional(z.int().check(z.minimum(1_000))),
+      outputTokens: z.exactOptional(atLeastOne),
+      unpriced: z.exactOptional(z.enum(["refuse", "allow"])),
+      webhook: z.exactOptional(
+        z.strictObject({
+          url: z.string().check(z.regex(/^https?:\/\/[^\s/]/, "expected an http(s) address")),
+          secret: z.exactOptional(text),
+        }),
+      ),
+    }),
+  ),
+  usage: z.exactOptional(
+    z.strictObject({
+      ledger: z.exactOptional(z.enum(["on", "off"])),
+      retentionDays: z.exactOptional(atLeastOne),
+      rollupDays: z.exactOptional(atLeastOne),
     }),
   ),
   cors: z.exactOptional(

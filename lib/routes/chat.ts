@@ -14,7 +14,7 @@ const generate = (context: RouteContext, path: RequestContext, array: boolean): 
 const plain = (pattern: RegExp): Route => ({
   method: "POST",
   pattern,
-  authenticated: true,
+  action: "models:call",
   handle: (context) => generate(context, {}, false),
 });
 
@@ -25,7 +25,7 @@ const mayHoldThread = ({ call: { body }, services }: RouteContext): boolean =>
 const messages: Route = {
   method: "POST",
   pattern: /^\/v1\/messages$/,
-  authenticated: true,
+  action: "models:call",
   handle: (context) =>
     mayHoldThread(context)
       ? import("./anthropic-threads.ts").then(({ answerOnThread }) =>
@@ -42,7 +42,7 @@ const gemini: Route = {
   method: "POST",
   // Frameworks leave `models/` out of a name that has a slash of its own.
   pattern: /^\/v1(?:beta)?\/(?:models\/)?(.+):(generateContent|streamGenerateContent)$/,
-  authenticated: true,
+  action: "models:call",
   handle: (context) => {
     const [model = "", method] = context.params;
     return generate(context, { model, stream: method === "streamGenerateContent" }, asksForArray(context.call));

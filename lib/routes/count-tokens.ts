@@ -87,7 +87,7 @@ const cannotCount = (status: number, error: GatewayError): boolean =>
 type Asked = { body: JsonObject; request: () => ChatRequest };
 
 const count = async (context: RouteContext, pathModel?: string): Promise<Reply> => {
-  const { services, wire, invocation, call, keyName, trace } = context;
+  const { services, wire, invocation, call, caller, trace } = context;
   const body = parseBody(call.body);
   refuseState(wire.id, (name) => body[name]);
   const model = pathModel ?? body["model"];
@@ -100,7 +100,8 @@ const count = async (context: RouteContext, pathModel?: string): Promise<Reply> 
     operation: "count-tokens",
     model,
     stream: false,
-    keyName,
+    caller,
+    waitUntil: invocation.waitUntil,
   });
   let request: ChatRequest | undefined;
   const decode = pathModel === undefined ? wire.decodeRequest : decodeCountTokens;
@@ -110,21 +111,30 @@ const count = async (context: RouteContext, pathModel?: string): Promise<Reply> 
   };
   try {
     const { retry } = services.config;
-    const reply = await firstThatAnswers(
-      services.resolve(model),
-      retry,
-      services.clock,
-      signal,
-      async (target, number) => {
-        const provider = await services.registry.get(target.provider);
-        meter.attempt({ provider: target.provider, model: target.model, number });
-        try {
-          return replyOf(context, asked, await ask(context, provider, target, number, asked));
-        } catch (thrown) {
-          throw redactError(toGatewayError(thrown), provider.secrets());
-        }
-      },
+    const targets = services.resolve(model);
+    meter.hold(
+      await services.admit({
+        caller,
+        requestId,
+        wire: wire.id,
+        operation: "count-tokens",
+        model,
+        targets,
+        // Counting is a request, but no tokens are made or paid.
+        inputTokens: () => 0,
+        outputTokens: () => 0,
+        answers: () => 1,
+      }),
     );
+    const reply = await firstThatAnswers(targets, retry, services.clock, signal, async (target, number) => {
+      const provider = await services.registry.get(target.provider);
+      meter.attempt({ provider: target.provider, model: target.model, number });
+      try {
+        return replyOf(context, asked, await ask(context, provider, target, number, asked));
+      } catch (thrown) {
+        throw redactError(toGatewayError(thrown), provider.secrets());
+      }
+    });
     meter.first();
     meter.finish(200);
     return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
@@ -202,19 +212,19 @@ export const countRoutes: readonly Route[] = [
   {
     method: "POST",
     pattern: /^\/v1\/messages\/count_tokens$/,
-    authenticated: true,
+    action: "models:call",
     handle: (context) => count(context),
   },
   {
     method: "POST",
     pattern: /^\/v1\/responses\/input_tokens$/,
-    authenticated: true,
+    action: "models:call",
     handle: (context) => count(context),
   },
   {
     method: "POST",
     pattern: /^\/v1(?:beta)?\/(?:models\/)?(.+):countTokens$/,
-    authenticated: true,
+    action: "models:call",
     handle: (context) => count(context, context.params[0] ?? ""),
   },
 ];

@@ -31,7 +31,7 @@ export const healthRoutes: readonly Route[] = [
   {
     method: "GET",
     pattern: /^\/health$/,
-    authenticated: false,
+    action: "none",
     handle: async ({ services }) => {
       const store = await storeState(services);
       return json(200, {
@@ -43,12 +43,12 @@ export const healthRoutes: readonly Route[] = [
       });
     },
   },
-  { method: "GET", pattern: /^\/health\/live$/, authenticated: false, handle: () => json(200, { status: "ok" }) },
-  { method: "GET", pattern: /^\/health\/startup$/, authenticated: false, handle: () => json(200, { status: "ok" }) },
+  { method: "GET", pattern: /^\/health\/live$/, action: "none", handle: () => json(200, { status: "ok" }) },
+  { method: "GET", pattern: /^\/health\/startup$/, action: "none", handle: () => json(200, { status: "ok" }) },
   {
     method: "GET",
     pattern: /^\/health\/ready$/,
-    authenticated: false,
+    action: "none",
     handle: ({ services }) =>
       services.draining()
         ? json(503, { status: "draining" })
@@ -59,7 +59,7 @@ export const healthRoutes: readonly Route[] = [
   {
     method: "GET",
     pattern: /^\/health\/providers$/,
-    authenticated: true,
+    action: "health:read",
     handle: async ({ services, invocation }) => {
       const providers = await services.registry.status(invocation.signal);
       const well = providers.filter((provider) => provider.ok).length;
@@ -70,7 +70,7 @@ export const healthRoutes: readonly Route[] = [
   {
     method: "GET",
     pattern: /^\/metrics$/,
-    authenticated: true,
+    action: "metrics:read",
     handle: ({ services }) => ({
       status: 200,
       headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },

@@ -121,13 +121,13 @@ export const modelRoutes: readonly Route[] = [
   {
     method: "GET",
     pattern: /^\/v1(?:beta)?\/models$/,
-    authenticated: true,
+    action: "models:list",
     handle: async (context) => json(200, page(await list(context), context, context.wire.id)),
   },
   {
     method: "POST",
     pattern: /^\/v1\/models\/refresh$/,
-    authenticated: true,
+    action: "models:list",
     handle: async (context) => {
       context.services.registry.refresh();
       return json(200, page(await list(context), context, context.wire.id));
@@ -136,7 +136,7 @@ export const modelRoutes: readonly Route[] = [
   {
     method: "GET",
     pattern: /^\/v1(?:beta)?\/models\/(?!.*:(?:generateContent|streamGenerateContent|countTokens)$)(.+)$/,
-    authenticated: true,
+    action: "models:list",
     handle: one,
   },
 ];

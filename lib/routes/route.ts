@@ -5,7 +5,8 @@ import type { ClientWire, RequestContext } from "../wires/wire.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import type { Services } from "../gateway.ts";
 import type { Turn } from "../turns/types.ts";
-import type { Caller } from "../threads/store.ts";
+import type { Caller } from "../auth/caller.ts";
+import type { Action } from "../auth/policy.ts";
 
 export type RouteContext = {
   call: Call;
@@ -14,9 +15,7 @@ export type RouteContext = {
   params: readonly string[];
   query: () => URLSearchParams;
   wire: ClientWire;
-  /** The name of the caller's key; `open` under open access. */
-  keyName: string;
-  /** Whose threads are meant. On routes that need no key, nobody's. */
+  /** Who asks. On routes that need no key, nobody. */
   caller: Caller;
   trace: Trace;
   services: Services;
@@ -31,8 +30,8 @@ export type Route = {
   method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Matched against the whole path. */
   pattern: RegExp;
-  /** False for probes that need no key. */
-  authenticated: boolean;
+  /** What a caller must be allowed to do; `none` for probes that need no key. */
+  action: Action | "none";
   handle: (context: RouteContext) => Promise<Reply> | Reply;
   /** The answer of a turn that was begun by the same call before. Absent: as chat wires give it (`replyOfTurn`). */
   replay?: (context: RouteContext, turn: Turn) => Promise<Reply>;
@@ -46,7 +45,7 @@ export const chatCall = (context: RouteContext, path: RequestContext, array: boo
   path,
   array,
   strict: context.call.headers["heddle-strict"] === "true",
-  keyName: context.keyName,
+  caller: context.caller,
   trace: context.trace,
   invocation: context.invocation,
 });

@@ -12,28 +12,50 @@ import { firstThatAnswers } from "../routing/retry.ts";
 import { parseMultipart } from "../http/multipart.ts";
 import { json, type Route, type RouteContext } from "./route.ts";
 
+/** What a picture of the highest quality is made of. */
+const imageTokens = 8_192;
+/** Speech is recorded at two kilobytes a second and more, and counted at ten tokens a second. */
+export const bytesPerHeardToken = 200;
+
 /** Runs a service on the first target that answers, metered like any call. */
 export const serve = async (
   context: RouteContext,
   operation: string,
   service: keyof ProviderServices,
   model: unknown,
+  inputTokens: () => number,
   run: (provider: Provider, model: string, meter: Meter) => Promise<Reply & { usage?: Usage }>,
 ): Promise<Reply> => {
-  const { services, invocation, wire, keyName, trace } = context;
+  const { services, invocation, wire, caller, trace } = context;
   if (typeof model !== "string" || model === "") throw invalid("model", "expected the name of a model");
   const meter = services.meter({
     wire: wire.id,
     operation,
     model,
     stream: false,
-    keyName,
+    caller,
+    waitUntil: invocation.waitUntil,
     traceId: trace.traceId,
     requestId: invocation.requestId,
   });
   try {
+    const targets = services.resolve(model);
+    meter.hold(
+      await services.admit({
+        caller,
+        requestId: invocation.requestId,
+        wire: wire.id,
+        operation,
+        model,
+        targets,
+        inputTokens,
+        // What these answer is priced by the call or by what came in; tokens of pictures are settled as they are told.
+        outputTokens: () => (service === "images" ? imageTokens : 0),
+        answers: () => 1,
+      }),
+    );
     const reply = await firstThatAnswers(
-      services.resolve(model),
+      targets,
       services.config.retry,
       services.clock,
       invocation.signal,
@@ -102,6 +124,7 @@ const bodyService =
       operation,
       service,
       body["model"] ?? (service === "images" ? "gpt-image-1" : undefined),
+      () => Math.ceil(context.call.body.length / 2),
       async (provider, model) => {
         const call = provider.services[service];
         if (call === undefined) throw missing();
@@ -114,7 +137,8 @@ const bodyService =
 
 const speech = (context: RouteContext): Promise<Reply> => {
   const body = parseBody(context.call.body);
-  return serve(context, "speech", "speech", body["model"], async (provider, model) => {
+  const most = (): number => Math.ceil(context.call.body.length / 2);
+  return serve(context, "speech", "speech", body["model"], most, async (provider, model) => {
     const call = provider.services.speech;
     if (call === undefined) throw missing();
     const answer = await call({ ...body, model }, context.invocation.signal);
@@ -128,7 +152,8 @@ const transcribe =
     const form = parseMultipart(context.call.body, context.call.headers["content-type"] ?? "");
     const file = form.files.find((each) => each.field === "file");
     if (file === undefined) throw invalid("file", "expected a file in a multipart form");
-    return serve(context, task, "transcribe", form.fields["model"], async (provider, model) => {
+    const most = (): number => Math.ceil(file.bytes.length / bytesPerHeardToken);
+    return serve(context, task, "transcribe", form.fields["model"], most, async (provider, model) => {
       const call = provider.services.transcribe;
       if (call === undefined) throw missing();
       const answer = await call(
@@ -143,21 +168,21 @@ export const serviceRoutes: readonly Route[] = [
   {
     method: "POST",
     pattern: /^\/v1\/embeddings$/,
-    authenticated: true,
+    action: "models:call",
     handle: bodyService("embeddings", "embeddings"),
   },
   {
     method: "POST",
     pattern: /^\/v1\/images\/generations$/,
-    authenticated: true,
+    action: "models:call",
     handle: bodyService("images", "images"),
   },
-  { method: "POST", pattern: /^\/v1\/audio\/speech$/, authenticated: true, handle: speech },
+  { method: "POST", pattern: /^\/v1\/audio\/speech$/, action: "models:call", handle: speech },
   {
     method: "POST",
     pattern: /^\/v1\/audio\/transcriptions$/,
-    authenticated: true,
+    action: "models:call",
     handle: transcribe("transcriptions"),
   },
-  { method: "POST", pattern: /^\/v1\/audio\/translations$/, authenticated: true, handle: transcribe("translations") },
+  { method: "POST", pattern: /^\/v1\/audio\/translations$/, action: "models:call", handle: transcribe("translations") },
 ];

@@ -23,7 +23,7 @@ export const threadsOf = (context: RouteContext): Promise<Threads> => {
 };
 
 export const turnCall = ({ caller, trace, invocation }: RouteContext): TurnCall => ({
-  caller: { tenant: caller.tenant, owner: caller.owner },
+  caller,
   trace,
   waitUntil: invocation.waitUntil,
 });
@@ -40,12 +40,12 @@ export const specOf = (
   request: ChatRequest,
   more: { array?: boolean; echo?: JsonObject } = {},
 ): RunSpec => {
-  const { call, wire, keyName, invocation } = context;
+  const { call, wire, caller, invocation } = context;
   const spec: RunSpec = {
     wire: wire.id,
     request: { ...request, messages: [] },
     headers: keptHeaders(call.headers),
-    keyName,
+    caller,
     requestId: invocation.requestId,
     ...more,
   };

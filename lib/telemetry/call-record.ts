@@ -27,6 +27,7 @@ export type CallRecord = {
   /** The caller left before the end. */
   disconnected: boolean;
   keyName: string;
+  tenant: string;
   /** Request fields the target could not express (F18). */
   dropped?: readonly string[];
   traceId: string;

@@ -82,6 +82,8 @@ export const createLog = ({ level, write, now = Date.now }: LogOptions): Log => 
         attempts: record.attempts,
         disconnected: record.disconnected ? true : undefined,
         key: record.keyName,
+        // Most deployments have one tenant, which goes without saying.
+        tenant: record.tenant === "default" ? undefined : record.tenant,
         dropped: record.dropped,
       };
       write(JSON.stringify(fields));

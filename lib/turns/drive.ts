@@ -4,6 +4,7 @@ import { estimator } from "../chat/cross-wire.ts";
 import { estimateInputTokens } from "../chat/estimate.ts";
 import type { Attempt } from "../chat/call.ts";
 import type { Meter } from "../chat/meter.ts";
+import type { Permit } from "../limits/types.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import type { StreamEvent } from "../model/event.ts";
 import { compact, isObject, type JsonObject } from "../model/json.ts";
@@ -22,8 +23,12 @@ import type { Started } from "../threads/turns.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import { createFolder } from "../wires/shared/fold.ts";
 import type { TurnServices } from "./services.ts";
-import type { RunSpec } from "./types.ts";
+import { runDemand } from "./demand.ts";
+import type { RunSpec, TurnCall } from "./types.ts";
 import { openUpstream, type UpstreamAnswer } from "./upstream.ts";
+
+/** `ask`: the limits are asked when the run begins; else they were, before anything was written. */
+export type Admission = "ask" | { permit: Permit | undefined };
 
 export type Driven = {
   /** Rejects where the run failed before its first event; the failure is stored then. */
@@ -68,14 +73,23 @@ class Driver {
   readonly #spec: RunSpec;
   readonly #trace: Trace;
   readonly #meter: Meter;
+  readonly #admission: Admission;
   readonly #writer: EventWriter;
   readonly #folder = createFolder();
   readonly #seen = estimator();
   #answer: Answer | undefined;
   #final: Extract<StreamEvent, { type: "response-end" | "error" }> | undefined;
 
-  constructor(services: TurnServices, started: Started, spec: RunSpec, trace: Trace, meter: Meter) {
+  constructor(
+    services: TurnServices,
+    started: Started,
+    spec: RunSpec,
+    trace: Trace,
+    meter: Meter,
+    admission: Admission,
+  ) {
     const { lease } = started;
+    this.#admission = admission;
     this.#services = services;
     this.#started = started;
     this.#spec = spec;
@@ -125,10 +139,13 @@ class Driver {
     return ended;
   }
 
-  #ask(signal: AbortSignal): Promise<Answer> {
+  async #ask(signal: AbortSignal): Promise<Answer> {
     const { models, store } = this.#services;
     const { request } = this.#spec;
     const { head } = this.#started.lease;
+    this.#meter.hold(
+      this.#admission === "ask" ? await models.admit(runDemand(models, this.#spec, head)) : this.#admission.permit,
+    );
     let firstMaker: string | undefined;
     return firstThatAnswers(
       models.breaker.order(models.resolve(request.model)),
@@ -271,17 +288,25 @@ class Driver {
 }
 
 /** Begins at once. `done` never rejects: what failed is stored with the run, or another holder has taken it. */
-export const drive = (services: TurnServices, started: Started, spec: RunSpec, trace: Trace): Driven => {
+export const drive = (
+  services: TurnServices,
+  started: Started,
+  spec: RunSpec,
+  { trace, waitUntil }: Pick<TurnCall, "trace" | "waitUntil">,
+  admission: Admission,
+): Driven => {
   const meter = services.models.meter({
     requestId: spec.requestId,
     wire: spec.wire,
     operation: "run",
     model: spec.request.model,
     stream: spec.request.stream,
-    keyName: spec.keyName,
+    caller: spec.caller,
     traceId: trace.traceId,
+    thread: started.lease.head.id,
+    waitUntil,
   });
-  const driver = new Driver(services, started, spec, trace, meter);
+  const driver = new Driver(services, started, spec, trace, meter, admission);
   let tell: () => void = () => undefined;
   let fail: (error: unknown) => void = () => undefined;
   const begun = new Promise<void>((resolve, reject) => {

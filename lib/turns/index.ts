@@ -1,6 +1,9 @@
 // Turns: the one way by which every wire's routes begin, resume and follow runs.
+import type { Demand, Permit } from "../limits/types.ts";
 import type { Headers } from "../model/call.ts";
 import type { JsonObject } from "../model/json.ts";
+import { findRun } from "../threads/closing.ts";
+import { findHead } from "../threads/head.ts";
 import type { NewMessage } from "../threads/message-items.ts";
 import { resumeTurn } from "../threads/resume-turn.ts";
 import { loadRequest, type Run } from "../threads/run-items.ts";
@@ -8,6 +11,7 @@ import { startNext, startTurn } from "../threads/start-turn.ts";
 import { sweep } from "../threads/sweep.ts";
 import type { Started, TurnStart } from "../threads/turns.ts";
 import { type Trace, traceOf } from "../telemetry/trace.ts";
+import { runDemand } from "./demand.ts";
 import { drive } from "./drive.ts";
 import { threadRef } from "./ref.ts";
 import type { TurnServices } from "./services.ts";
@@ -42,21 +46,49 @@ export const createTurns = (services: TurnServices): Turns => {
   const next = async (tenant: string, thread: string, trace: Trace): Promise<void> => {
     for (let started = await startNext(store, tenant, thread); started !== undefined;) {
       const spec = await specOf(tenant, started.run);
-      const ended = await drive(services, started, spec, trace).done;
+      const rest: Promise<unknown>[] = [];
+      const call = { trace, waitUntil: (work: Promise<unknown>) => void rest.push(work) };
+      const ended = await drive(services, started, spec, call, "ask").done;
+      await Promise.allSettled(rest);
       started = ended?.waiting === true ? await startNext(store, tenant, thread) : undefined;
     }
   };
 
-  const carryOut = (started: Started, spec: RunSpec, { trace, waitUntil }: TurnCall): Turn => {
+  /** Asked before anything is written; where no run begins, all is given back. */
+  const permitted = async <T extends { kind: TurnStart["kind"] }>(
+    demand: Demand,
+    begin: () => Promise<T>,
+  ): Promise<{ begun: T; permit: Permit | undefined }> => {
+    const permit = await services.models.admit(demand);
+    try {
+      const begun = await begin();
+      if (begun.kind !== "started") await permit?.settle(undefined);
+      return { begun, permit };
+    } catch (thrown) {
+      await permit?.settle(undefined);
+      throw thrown;
+    }
+  };
+
+  const demandOf = async (tenant: string, thread: string, spec: RunSpec, messages: readonly NewMessage[]) =>
+    runDemand(
+      services.models,
+      spec,
+      await findHead(store, tenant, thread),
+      messages.reduce((sum, { message }) => sum + store.tokensOf(message.parts), 0),
+    );
+
+  const carryOut = (started: Started, spec: RunSpec, call: TurnCall, permit: Permit | undefined): Turn => {
+    const { trace, waitUntil } = call;
     const { head } = started.lease;
-    const driven = drive(services, started, spec, trace);
+    const driven = drive(services, started, spec, call, { permit });
     const after = async (): Promise<void> => {
       const ended = await driven.done;
       if (ended?.waiting === true) {
         if (queue === undefined) await next(head.tenant, head.id, trace);
         else await queue.send({ id: threadRef(head.tenant, head.id) });
       }
-      if (ended !== undefined) await summarizeLater(services, head.tenant, head.id, spec, trace);
+      if (ended !== undefined) await summarizeLater(services, head.tenant, head.id, spec, call);
     };
     // What comes after an answer fails on its own: the sweeper finds runs that wait.
     waitUntil(after().catch(() => undefined));
@@ -81,17 +113,23 @@ export const createTurns = (services: TurnServices): Turns => {
     headers: (): Headers => ({}),
   });
 
-  const turnOf = async (begun: TurnStart, spec: RunSpec, call: TurnCall): Promise<Turn> => {
+  const turnOf = async (begun: TurnStart, spec: RunSpec, call: TurnCall, permit: Permit | undefined): Promise<Turn> => {
     const { tenant } = call.caller;
-    if (begun.kind === "started") return carryOut(begun, spec, call);
+    if (begun.kind === "started") return carryOut(begun, spec, call, permit);
     if (begun.kind === "known") return standing("known", begun.run, await specOf(tenant, begun.run));
     return standing("queued", begun.run, spec);
   };
 
   return {
     begin: async (call, { thread, spec, run, ...input }) => {
-      const begun = await startTurn(store, call.caller, thread, { ...input, run: { ...run, request: asJson(spec) } });
-      const turn = await turnOf(begun, spec, call);
+      const start = (): Promise<TurnStart> =>
+        startTurn(store, call.caller, thread, { ...input, run: { ...run, request: asJson(spec) } });
+      // What waits asks when its turn has come.
+      const { begun, permit } =
+        input.later === true
+          ? { begun: await start(), permit: undefined }
+          : await permitted(await demandOf(call.caller.tenant, thread, spec, input.messages), start);
+      const turn = await turnOf(begun, spec, call, permit);
       if (turn.kind === "queued" && input.later === true) {
         if (queue !== undefined) await queue.send({ id: threadRef(call.caller.tenant, thread) });
         else call.waitUntil(next(call.caller.tenant, thread, call.trace).catch(() => undefined));
@@ -99,8 +137,17 @@ export const createTurns = (services: TurnServices): Turns => {
       return turn;
     },
     resume: async (call, thread, run, messages) => {
-      const begun = await resumeTurn(store, call.caller, thread, run, messages);
-      return turnOf(begun, await specOf(call.caller.tenant, begun.run), call);
+      const found = await findRun(store, call.caller.tenant, thread, run);
+      if (found === undefined) {
+        // It says what is wrong.
+        const begun = await resumeTurn(store, call.caller, thread, run, messages);
+        return turnOf(begun, await specOf(call.caller.tenant, begun.run), call, undefined);
+      }
+      const spec = { ...(await specOf(call.caller.tenant, found)), caller: call.caller };
+      const { begun, permit } = await permitted(await demandOf(call.caller.tenant, thread, spec, messages), () =>
+        resumeTurn(store, call.caller, thread, run, messages),
+      );
+      return turnOf(begun, spec, call, permit);
     },
     spec: specOf,
     work: (tenant, thread) => next(tenant, thread, traceOf({})),

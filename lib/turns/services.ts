@@ -1,4 +1,5 @@
 // What carrying out a turn needs: the threads, and the way to the models.
+import type { Limiter } from "../limits/types.ts";
 import type { Meter, MeterStart } from "../chat/meter.ts";
 import type { MediaFetcher } from "../http/media-fetch.ts";
 import type { Headers } from "../model/call.ts";
@@ -21,6 +22,8 @@ export type ModelServices = {
   /** Tokens of input and output together that a model can take, where known. */
   contextWindow: (provider: Provider, model: string) => number | undefined;
   meter: (start: MeterStart) => Meter;
+  /** Whether the caller may call the model at all, and now: see `Limiter`. */
+  admit: Limiter["admit"];
   fetchMedia: MediaFetcher;
   breaker: Breaker;
   retry: RetryPolicy;

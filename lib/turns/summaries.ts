@@ -1,16 +1,15 @@
 // Rolling summaries: made after a turn, when a thread nears its model's window, and laid over the messages, which stay.
 import { estimateInputTokens } from "../chat/estimate.ts";
 import type { Attempt } from "../chat/call.ts";
-import { GatewayError } from "../model/error.ts";
+import { GatewayError, toGatewayError } from "../model/error.ts";
 import type { Message } from "../model/message.ts";
 import type { ChatRequest } from "../model/request.ts";
 import { planSummary, storeSummary, type SummaryPlan } from "../threads/context.ts";
 import { findHead } from "../threads/head.ts";
 import { providerHistory } from "../threads/history.ts";
-import type { Trace } from "../telemetry/trace.ts";
 import { createFolder } from "../wires/shared/fold.ts";
 import type { TurnServices } from "./services.ts";
-import type { RunSpec } from "./types.ts";
+import type { RunSpec, TurnCall } from "./types.ts";
 import { openUpstream } from "./upstream.ts";
 
 /** What a model is told that shortens a conversation. */
@@ -40,7 +39,7 @@ export const summarizeLater = async (
   tenant: string,
   thread: string,
   spec: RunSpec,
-  trace: Trace,
+  { trace, waitUntil }: Pick<TurnCall, "trace" | "waitUntil">,
 ): Promise<void> => {
   const { store, models } = services;
   const head = await findHead(store, tenant, thread);
@@ -60,9 +59,27 @@ export const summarizeLater = async (
     operation: "summarize",
     model: spec.request.model,
     stream: true,
-    keyName: spec.keyName,
+    caller: spec.caller,
     traceId: trace.traceId,
+    thread,
+    waitUntil,
   });
+  const asked = requestFor(spec.request.model, plan, providerHistory(plan.messages, target.maker));
+  // Who has no more to spend gets no summary: the history is cut instead.
+  meter.hold(
+    await models.admit({
+      caller: spec.caller,
+      requestId: spec.requestId,
+      wire: spec.wire,
+      operation: "summarize",
+      model: spec.request.model,
+      targets: [route],
+      inputTokens: () => estimateInputTokens(asked),
+      outputTokens: () => summaryTokens,
+      answers: () => 1,
+      thread,
+    }),
+  );
   meter.attempt({ provider: provider.id, model: route.model, number: 1 });
   const attempt: Attempt = {
     provider,
@@ -74,10 +91,15 @@ export const summarizeLater = async (
     target,
   };
   const folder = createFolder();
-  const asked = requestFor(spec.request.model, plan, providerHistory(plan.messages, target.maker));
-  const answer = await openUpstream(asked, attempt, { strict: false, fetchMedia: models.fetchMedia });
-  for (const event of answer.first) folder.push(event);
-  for await (const events of answer.rest) for (const event of events) folder.push(event);
+  try {
+    const answer = await openUpstream(asked, attempt, { strict: false, fetchMedia: models.fetchMedia });
+    for (const event of answer.first) folder.push(event);
+    for await (const events of answer.rest) for (const event of events) folder.push(event);
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    meter.finish(error.status, error);
+    throw error;
+  }
   const { parts, usage } = folder.partial();
   const text = parts.map((part) => (part.type === "text" ? part.text : "")).join("");
   if (usage !== undefined) meter.usage(usage);

@@ -4,7 +4,7 @@ import type { JsonObject } from "../model/json.ts";
 import type { ChatRequest } from "../model/request.ts";
 import type { ClientWireId } from "../model/wire-id.ts";
 import type { Run } from "../threads/run-items.ts";
-import type { Caller } from "../threads/store.ts";
+import type { Caller } from "../auth/caller.ts";
 import type { TurnInput } from "../threads/turns.ts";
 import type { Trace } from "../telemetry/trace.ts";
 
@@ -19,7 +19,8 @@ export type RunSpec = {
   /** Client headers that providers may want (betas). */
   headers: Headers;
   strict?: boolean;
-  keyName: string;
+  /** Who asked for it: whoever carries it out does so in their name, and within their limits. */
+  caller: Caller;
   requestId: string;
   /** Fields of the caller's own that its answers tell again (Responses: `store`, `previous_response_id`, …). */
   echo?: JsonObject;

@@ -21,7 +21,7 @@ const streamed = (store: TestStore, pieces: () => AsyncIterable<string>, headers
   const route: Route = {
     method: "POST",
     pattern: /./,
-    authenticated: true,
+    action: "models:call",
     handle: () => {
       calls += 1;
       return { status: 200, headers: { "content-type": "text/plain", ...headers }, body: pieces() };

@@ -20,6 +20,7 @@ const noModels: ModelServices = {
   forwarded: never,
   contextWindow: never,
   meter: never,
+  admit: never,
   fetchMedia: never,
   breaker: { order: never, succeeded: never, failed: never },
   retry: { attempts: 1, baseDelayMs: 0, maxDelayMs: 0, totalMs: 0 },

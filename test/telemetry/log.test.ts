@@ -165,6 +165,7 @@ test("levels: a quiet log keeps what is worse", () => {
       attempts: 1,
       disconnected: false,
       keyName: "k",
+      tenant: "default",
     };
     log.call({ ...base, status: 200 });
     log.call({ ...base, status: 404, errorCode: "not_found" });
@@ -199,6 +200,7 @@ test("a name of any length and content stays one line of bounded length", () => 
     attempts: 1,
     disconnected: false,
     keyName: "k",
+    tenant: "default",
   });
   expect(lines[0]).not.toContain("\n");
   expect(lines[0]!.length).toBeLessThan(1_000);

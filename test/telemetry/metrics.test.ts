@@ -20,6 +20,7 @@ const record = (change: Partial<CallRecord> = {}): CallRecord => ({
   attempts: 1,
   disconnected: false,
   keyName: "me",
+  tenant: "default",
   ...change,
 });
 

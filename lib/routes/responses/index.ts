@@ -9,7 +9,7 @@ type Handler = (context: RouteContext) => Promise<Reply>;
 const route = (method: Route["method"], pattern: RegExp, load: () => Promise<Handler>): Route => ({
   method,
   pattern,
-  authenticated: true,
+  action: method === "GET" ? "threads:read" : "threads:write",
   handle: async (context) => {
     if (context.services.threads === undefined)
       throw new GatewayError(
@@ -34,7 +34,7 @@ export const responseRoutes: readonly Route[] = [
   {
     method: "POST",
     pattern: /^\/v1\/responses\/compact$/,
-    authenticated: true,
+    action: "models:call",
     handle: async (context) => (await import("./compact.ts")).compactResponse(context),
   },
   route("POST", /^\/v1\/conversations$/, async () => (await import("./conversations.ts")).createConversation),

@@ -5,7 +5,7 @@ import type { Reply } from "../../model/call.ts";
 import { GatewayError, invalid } from "../../model/error.ts";
 import { asNumber, asObject, asString, compact, type JsonObject, parseJson } from "../../model/json.ts";
 import { json, type RouteContext } from "../route.ts";
-import { serve } from "../services.ts";
+import { bytesPerHeardToken, serve } from "../services.ts";
 import { textField } from "./shapes.ts";
 
 const missing = (): GatewayError => new GatewayError("not_implemented", "The provider does not serve this.");
@@ -47,7 +47,8 @@ export const speech = (context: RouteContext): Promise<Reply> => {
   };
   const { speechModel } = context.services.config.siili;
   const named = textField(body, "model") ?? defaultModel(context, speechModel, "tts-1");
-  return serve(context, "speech", "speech", named, async (provider, model) => {
+  const most = (): number => Math.ceil(context.call.body.length / 2);
+  return serve(context, "speech", "speech", named, most, async (provider, model) => {
     const call = provider.services.speech;
     if (call === undefined) throw missing();
     const answer = await call({ ...asked, model }, context.invocation.signal);
@@ -68,7 +69,8 @@ export const transcribe = (context: RouteContext): Promise<Reply> => {
   });
   const { transcriptionModel } = context.services.config.siili;
   const named = single(form.fields["model"]) ?? defaultModel(context, transcriptionModel, "whisper-1");
-  return serve(context, "transcriptions", "transcribe", named, async (provider, model) => {
+  const most = (): number => Math.ceil(file.bytes.length / bytesPerHeardToken);
+  return serve(context, "transcriptions", "transcribe", named, most, async (provider, model) => {
     const call = provider.services.transcribe;
     if (call === undefined) throw missing();
     const answer = await call(

@@ -1,15 +1,23 @@
 // The API of the Siili Agent SDK (spaik-sdk) as its React client calls it: /threads, /files and /audio, at the root and below the
 // configured prefix. docs/siili.md tells what stands for what.
+import type { Action } from "../../auth/policy.ts";
 import type { Reply } from "../../model/call.ts";
 import { GatewayError } from "../../model/error.ts";
 import type { Route, RouteContext } from "../route.ts";
 
 type Handler = (context: RouteContext, ...params: string[]) => Promise<Reply>;
 
+/** What a path is about, by its first segment. */
+const actionOf = (method: Route["method"], path: string): Action => {
+  if (path.startsWith("/audio/")) return "models:call";
+  const kind = path.startsWith("/files") ? "files" : "threads";
+  return `${kind}:${method === "GET" ? "read" : "write"}`;
+};
+
 const route = (method: Route["method"], path: string, handle: Handler): Omit<Route, "pattern"> & { path: string } => ({
   method,
   path,
-  authenticated: true,
+  action: actionOf(method, path),
   handle: (context) => handle(context, ...context.params),
 });
 

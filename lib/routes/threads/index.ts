@@ -8,7 +8,7 @@ type Handle = (context: RouteContext) => Promise<Reply>;
 const route = (method: Route["method"], path: string, load: () => Promise<Handle>): Route => ({
   method,
   pattern: new RegExp(`^/v1/threads${path.replaceAll(":", "([^/]+)")}$`),
-  authenticated: true,
+  action: method === "GET" ? "threads:read" : "threads:write",
   handle: async (context) => (await load())(context),
 });
 
