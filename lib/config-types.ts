@@ -153,6 +153,8 @@ export type LimitsConfig = {
   outputTokens: number;
   /** Whether a caller with a budget may call a model whose price is not known (F37). */
   unpriced: "refuse" | "allow";
+  /** What holds while limits that were set at run time can't be read, by an instance that never has (F45). */
+  onStoreFailure: "open" | "closed";
   /** Where budget alerts go; signed as standardwebhooks.com says where a secret is given. */
   webhook?: { url: string; secret?: string };
 };

@@ -119,6 +119,7 @@ const limitsOf = ({ limits }: ConfigFile): HeddleConfig["limits"] => {
     reservationMs: 15 * 60_000,
     outputTokens: 32_768,
     unpriced: "refuse",
+    onStoreFailure: "open",
     ...rest,
     rates: rates.map((rule, at) => ({ name: `rate${at + 1}`, onStoreFailure: "open", ...rule })),
     budgets: budgets.map((rule, at) => ({

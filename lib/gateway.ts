@@ -40,6 +40,8 @@ export type Platform = {
   version: string;
   /** Where threads, runs and kept answers lie; opened when first needed. Without it nothing is kept, and what needs it is refused. */
   storage?: () => Promise<Storage>;
+  /** Whether the process may sleep after each call: what is gathered is then written at once. */
+  sleeps?: boolean;
   /** True once the process has begun to end: readiness says so. */
   draining?: () => boolean;
 };
@@ -55,6 +57,8 @@ export type Services = {
   /** Whether the caller may call the model at all, and now. */
   admit: Limiter["admit"];
   limiter: Limiter;
+  /** Writes the usage that waits to be written. */
+  flush: () => Promise<void>;
   fetchMedia: MediaFetcher;
   metrics: Metrics;
   clock: Clock;
@@ -71,27 +75,33 @@ export type Gateway = ((call: Call, invocation: Invocation, failure?: unknown) =
   work: (id: string) => Promise<void>;
   /** Ends what died, deletes what is past its end, wakes what waits: to be called every few seconds or minutes, anywhere. */
   sweep: () => Promise<void>;
+  /** Writes what was gathered: to be called before the process ends. */
+  flush: () => Promise<void>;
 };
 
-/** The threads open once, at the first call that needs them; a failure is told each time, not kept. */
+/** A failure is told each time, not kept. */
+const once = <T>(open: (() => Promise<T>) | undefined): (() => Promise<T>) | undefined => {
+  if (open === undefined) return undefined;
+  let opening: Promise<T> | undefined;
+  return () =>
+    (opening ??= open().catch((thrown: unknown) => {
+      opening = undefined;
+      throw toGatewayError(thrown);
+    }));
+};
+
+/** The threads open at the first call that needs them. */
 const openOnce = (
   storage: (() => Promise<Storage>) | undefined,
   models: ModelServices,
   limits: HeddleConfig["threads"],
 ): (() => Promise<Threads>) | undefined => {
-  if (storage === undefined) return undefined;
-  let opening: Promise<Threads> | undefined;
-  const open = async (): Promise<Threads> => {
-    const [{ openThreads }, opened] = await Promise.all([import("./turns/open.ts"), storage()]);
-    return openThreads(opened, models, limits);
-  };
-  return () => {
-    opening ??= open().catch((thrown: unknown) => {
-      opening = undefined;
-      throw toGatewayError(thrown);
-    });
-    return opening;
-  };
+  return storage === undefined
+    ? undefined
+    : once(async () => {
+        const [{ openThreads }, opened] = await Promise.all([import("./turns/open.ts"), storage()]);
+        return openThreads(opened, models, limits);
+      });
 };
 
 const createServices = (platform: Platform, config: HeddleConfig): Services => {
@@ -121,7 +131,26 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     });
   };
   const policy = createPolicy(config.auth.roles);
-  const accounting = createAccounting();
+  const storage = once(platform.storage);
+  const accounting = createAccounting({
+    limits: config.limits,
+    usage: config.usage,
+    table: storage === undefined ? undefined : async () => (await storage()).table,
+    dynamic: undefined,
+    now: clock.now,
+    sleep: clock.sleep,
+    cost: ({ provider, model }, usage) => cost(provider, model, usage),
+    outputLimit: ({ provider, model }) => {
+      const kind = registry.kindOf(provider);
+      return kind === "" ? undefined : outputLimit(kind, model);
+    },
+    priceVersion: () => undefined,
+    tell: async (alert) => {
+      platform.log.warn("a budget is nearly spent", { tenant: alert.tenant, rule: alert.rule, share: alert.share });
+    },
+    log: platform.log,
+    immediate: platform.sleeps ?? false,
+  });
   const { limiter } = accounting;
   const admit: Limiter["admit"] = (demand) => {
     const { caller, model, targets } = demand;
@@ -147,12 +176,13 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     policy,
     admit,
     limiter,
+    flush: accounting.flush,
     fetchMedia,
     metrics,
     clock,
     makerOf: async (route) => (await prepare(route, "openai-responses")).target.maker,
     threads: openOnce(
-      platform.storage,
+      storage,
       {
         resolve,
         prepare: async (route, wire) => prepare(route, wire),
@@ -315,6 +345,8 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     },
     sweep: async (): Promise<void> => {
       if (services.threads !== undefined) await (await services.threads()).turns.sweep();
+      await services.limiter.sweep();
     },
+    flush: () => services.flush(),
   });
 };

@@ -58,6 +58,7 @@ export const startServer = async (
       draining = true;
       clearInterval(sweeper);
       await drain();
+      await gateway.flush().catch((cause: unknown) => log.error("usage could not be written", { cause }));
       await storage.close();
       await transport.close();
     },

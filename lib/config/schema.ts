@@ -193,6 +193,7 @@ export const configSchema = z.strictObject({
       reservationMs: z.exactOptional(z.int().check(z.minimum(1_000))),
       outputTokens: z.exactOptional(atLeastOne),
       unpriced: z.exactOptional(z.enum(["refuse", "allow"])),
+      onStoreFailure,
       webhook: z.exactOptional(
         z.strictObject({
           url: z.string().check(z.regex(/^https?:\/\/[^\s/]/, "expected an http(s) address")),

@@ -1,7 +1,38 @@
-// Limits and ledger together: what is let through, and what is written of it.
+// Limits and ledger together: what is let through, and what is written of it. The part that every call passes: what needs a store is
+// loaded with the first call that does.
 import type { Caller } from "../auth/caller.ts";
+import type { LimitsConfig, UsageConfig } from "../config-types.ts";
+import { GatewayError, toGatewayError } from "../model/error.ts";
+import type { Usage } from "../model/usage.ts";
+import type { Table } from "../stores/table.ts";
 import type { CallRecord } from "../telemetry/call-record.ts";
-import type { Limiter, Permit } from "./types.ts";
+import type { Log } from "../telemetry/log.ts";
+import { nanos, type UsageEntry } from "../usage/entry.ts";
+import type { UsageWriter } from "../usage/writer.ts";
+import type { Alerts, BudgetAlert } from "./alerting.ts";
+import type { EngineServices, Estimate } from "./engine.ts";
+import { type Rules, rulesFor } from "./rules.ts";
+import type { Demand, DemandTarget, Limiter, Permit } from "./types.ts";
+
+export type AccountingServices = {
+  limits: LimitsConfig;
+  usage: UsageConfig;
+  /** Undefined where nothing is kept: then there are no limits, and no ledger. */
+  table: (() => Promise<Table>) | undefined;
+  /** The limits set at run time, as every instance knows them within seconds. */
+  dynamic: (() => Rules | Promise<Rules>) | undefined;
+  now: () => number;
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Dollars; undefined where the price is not known. */
+  cost: (target: DemandTarget, usage: Usage) => number | undefined;
+  /** The most output tokens of a model, where known. */
+  outputLimit: (target: DemandTarget) => number | undefined;
+  priceVersion: (provider: string, model: string) => string | undefined;
+  tell: (alert: BudgetAlert) => Promise<void>;
+  log: Log;
+  /** Entries are written at once, as the platform may sleep after each call. */
+  immediate: boolean;
+};
 
 export type Accounting = {
   limiter: Limiter;
@@ -12,15 +43,226 @@ export type Accounting = {
     thread: string | undefined,
     permit: Permit | undefined,
   ) => Promise<void> | undefined;
+  /** Writes what waits. */
+  flush: () => Promise<void>;
 };
 
-const unlimited: Limiter = {
-  admit: () => undefined,
-  sweep: () => Promise.resolve(),
-  ready: () => true,
+/** What the first call that needs a store has loaded. */
+type Opened = {
+  engine: typeof import("./engine.ts");
+  engineServices: EngineServices;
+  sweepOrphans: typeof import("./orphans.ts").sweepOrphans;
+  writer: UsageWriter;
+  alerts: Alerts;
+  add: (entry: UsageEntry) => Promise<void>;
 };
 
-export const createAccounting = (): Accounting => ({
-  limiter: unlimited,
-  record: () => undefined,
-});
+const noRules: Rules = { rates: [], budgets: [] };
+/** After the store failed it is left alone so long: calls are not to wait for it one after the other. */
+const pauseMs = 1_000;
+
+const entryOf = (
+  record: CallRecord,
+  caller: Caller,
+  thread: string | undefined,
+  at: number,
+  priceVersion: string | undefined,
+): UsageEntry => {
+  const entry: UsageEntry = {
+    id: record.requestId,
+    at,
+    tenant: caller.tenant,
+    key: caller.key,
+    name: caller.name,
+    user: caller.user,
+    requestId: record.requestId,
+    wire: record.wire,
+    operation: record.operation,
+    provider: record.provider,
+    model: record.model,
+    requestedModel: record.requestedModel,
+    usage: record.usage ?? { input: 0, output: 0 },
+    cost: record.cost === undefined ? 0 : nanos(record.cost),
+    totalMs: record.totalMs,
+    status: record.status,
+    attempts: record.attempts,
+  };
+  if (thread !== undefined) entry.thread = thread;
+  if (record.estimated === true) entry.estimated = true;
+  if (record.priced === false) entry.unpriced = true;
+  if (priceVersion !== undefined && record.priced === true) entry.priceVersion = priceVersion;
+  if (record.ttftMs !== undefined) entry.ttftMs = record.ttftMs;
+  if (record.errorCode !== undefined) entry.error = record.errorCode;
+  return entry;
+};
+
+/** The dearest reading of what is known: whether a prompt is cached, or spoken, is told after. */
+const variants = (input: number, output: number): Usage[] => [
+  { input, output },
+  { input, output, cacheWrite: input },
+  { input, output, cacheWrite: input, cacheWriteLong: input },
+  { input, output, inputAudio: input, outputAudio: output },
+];
+
+const unpriced = (target: DemandTarget): GatewayError =>
+  new GatewayError(
+    "permission",
+    `The price of '${target.provider}/${target.model.slice(0, 200)}' is not known, and the caller has a budget: it must be set under prices.`,
+    { param: "model" },
+  );
+
+export const createAccounting = (services: AccountingServices): Accounting => {
+  const { limits, usage, table, dynamic, now, log } = services;
+  const configured: Rules = limits;
+  const ledger = usage.ledger === "on" && table !== undefined;
+  let opening: Promise<Opened> | undefined;
+  let ready: Opened | undefined;
+  let downUntil = 0;
+
+  const open = async (from: () => Promise<Table>): Promise<Opened> => {
+    const [engine, { sweepOrphans }, { createViews }, { createAlerts }, { createUsageWriter }, opened] = await Promise.all([
+      import("./engine.ts"),
+      import("./orphans.ts"),
+      import("./views.ts"),
+      import("./alerting.ts"),
+      import("../usage/writer.ts"),
+      from(),
+    ]);
+    const shardOf = (tenant: string): number => Math.floor(Math.random() * (limits.shards[tenant] ?? 1));
+    const clock = { now, sleep: services.sleep };
+    const writer = createUsageWriter({ table: opened, clock, shardOf, options: { ...usage, immediate: services.immediate }, log });
+    const alerts = createAlerts({
+      table: opened,
+      now,
+      tell: services.tell,
+      failed: (cause) => log.error("a budget could not be looked at", { cause }),
+    });
+    const views = createViews();
+    const add = (entry: UsageEntry): Promise<void> => (ledger ? writer.add(entry) : Promise.resolve());
+    const engineServices = { table: opened, now, sleep: services.sleep, limits, usage, views, alerts, log, add };
+    ready = { engine, engineServices, sweepOrphans, writer, alerts, add };
+    return ready;
+  };
+  const opened = (from: () => Promise<Table>): Promise<Opened> =>
+    (opening ??= open(from).catch((thrown: unknown) => {
+      opening = undefined;
+      throw toGatewayError(thrown);
+    }));
+
+  const estimate = (demand: Demand, rules: Rules): Estimate => {
+    const needed = rules.budgets.length > 0 || rules.rates.some(({ tokensPerMinute }) => tokensPerMinute !== undefined);
+    if (!needed) return { tokens: 0, cost: 0, input: 0, output: 0 };
+    const input = demand.inputTokens();
+    const asked = demand.outputTokens();
+    const answers = demand.answers();
+    let output = 0;
+    let cost = 0;
+    for (const target of demand.targets) {
+      const limit = services.outputLimit(target);
+      const most = (asked === undefined ? (limit ?? limits.outputTokens) : Math.min(asked, limit ?? asked)) * answers;
+      output = Math.max(output, most);
+      if (rules.budgets.length === 0) continue;
+      for (const reading of variants(input, most)) {
+        const price = services.cost(target, reading);
+        if (price !== undefined) cost = Math.max(cost, Math.ceil(price * 1e9));
+        else if (limits.unpriced === "refuse") throw unpriced(target);
+      }
+    }
+    return { tokens: input + output, cost, input, output };
+  };
+
+  /** The store can't be asked: whoever has a limit that must hold is refused. */
+  const storeDown = (rules: Rules, thrown: unknown): undefined => {
+    const closed = [...rules.rates, ...rules.budgets].find(({ onStoreFailure }) => onStoreFailure === "closed");
+    if (closed === undefined) return undefined;
+    const cause = toGatewayError(thrown);
+    throw new GatewayError("storage", `The limit '${closed.name}' can't be checked now, and must hold.`, {
+      retryAfterMs: pauseMs,
+      cause,
+    });
+  };
+
+  const ask = async (from: () => Promise<Table>, demand: Demand, rules: Rules, all: Rules): Promise<Permit | undefined> => {
+    const most = estimate(demand, rules);
+    if (now() < downUntil) return storeDown(rules, undefined);
+    try {
+      const { engine, engineServices } = await opened(from);
+      return await engine.admit(engineServices, demand, { rules, all }, most);
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      if (error.code !== "storage") throw error;
+      if (error.details.retryAfterMs === undefined) {
+        downUntil = now() + pauseMs;
+        log.error("the store of the limits can't be asked", { requestId: demand.requestId, cause: error.cause ?? error });
+      }
+      return storeDown(rules, error);
+    }
+  };
+
+  const withRules = (demand: Demand, sources: readonly Rules[]): Permit | undefined | Promise<Permit | undefined> => {
+    const rules = rulesFor(demand, sources);
+    if (table === undefined || (rules.rates.length === 0 && rules.budgets.length === 0)) return undefined;
+    const all = {
+      rates: [...sources.flatMap(({ rates }) => rates), ...rules.rates],
+      budgets: [...sources.flatMap(({ budgets }) => budgets), ...rules.budgets],
+    };
+    return ask(table, demand, rules, all);
+  };
+
+  /** Limits of run time that can't be read, and never were by this instance: the configuration says what then holds. */
+  const withDynamic = async (demand: Demand, pending: Promise<Rules>): Promise<Permit | undefined> => {
+    let rules: Rules;
+    try {
+      rules = await pending;
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      if (error.code !== "storage" || limits.onStoreFailure === "closed") throw error;
+      rules = noRules;
+    }
+    return withRules(demand, [configured, rules]);
+  };
+
+  const limiter: Limiter = {
+    admit: (demand) => {
+      if (dynamic === undefined || demand.caller.selfProving === true) return withRules(demand, [configured]);
+      const rules = dynamic();
+      return rules instanceof Promise ? withDynamic(demand, rules) : withRules(demand, [configured, rules]);
+    },
+    sweep: async () => {
+      if (table === undefined) return;
+      const { engineServices, sweepOrphans, alerts } = await opened(table);
+      await sweepOrphans(engineServices);
+      await alerts.settled();
+    },
+    ready: async () => {
+      if (table === undefined) return;
+      const rules = [configured, dynamic === undefined ? noRules : await dynamic()];
+      const closed = rules.some(({ rates, budgets }) => [...rates, ...budgets].some((rule) => rule.onStoreFailure === "closed"));
+      if (!closed) return;
+      await (await table()).get({ pk: "~health", sk: "probe" });
+      downUntil = 0;
+    },
+  };
+
+  return {
+    limiter,
+    record: (record, caller, thread, permit) => {
+      const reached = record.attempts > 0;
+      if (permit === undefined && (!ledger || !reached)) return undefined;
+      const version = services.priceVersion(record.provider, record.model);
+      const entry = reached ? entryOf(record, caller, thread, now(), version) : undefined;
+      if (permit !== undefined) return permit.settle(entry);
+      if (entry === undefined || table === undefined) return undefined;
+      if (ready !== undefined) return ready.add(entry);
+      return opened(table)
+        .then(({ add }) => add(entry))
+        .catch((thrown: unknown) => log.error("a usage entry is lost", { requestId: record.requestId, cause: thrown }));
+    },
+    flush: async () => {
+      if (opening === undefined) return;
+      const { writer, alerts } = await opening;
+      await writer.flush();
+      await alerts.settled();
+    },
+  };
+};

@@ -44,6 +44,6 @@ export type Limiter = {
   admit: (demand: Demand) => Permit | undefined | Promise<Permit | undefined>;
   /** Settles the reservations that died with their process, and tells of budgets that are nearly spent. */
   sweep: () => Promise<void>;
-  /** False while the store is down and a limit must hold: readiness says so (F45). */
-  ready: () => boolean;
+  /** Rejects `storage` while a limit that must hold can't be checked: readiness says so (F45). */
+  ready: () => Promise<void>;
 };

@@ -6,25 +6,33 @@ import { json } from "./route.ts";
 /** Milliseconds that a store has to answer a probe. */
 const probeMs = 2_000;
 
+/** A store that hangs is down. */
+const answers = async (ask: () => Promise<unknown>): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), probeMs);
+  });
+  const asked = ask().then(
+    () => true,
+    () => false,
+  );
+  const answered = await Promise.race([asked, late]);
+  clearTimeout(timer);
+  return answered;
+};
+
 /** `none` where nothing is kept. Calls that need no store are served while it is down; those that do get a 503. */
 const storeState = async ({ threads }: Services): Promise<"none" | "ok" | "down"> => {
   if (threads === undefined) return "none";
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<"down">((resolve) => {
-    timer = setTimeout(() => resolve("down"), probeMs);
-  });
-  const asked = async (): Promise<"ok" | "down"> => {
-    try {
-      const { store } = await threads();
-      await store.table.get({ pk: "~health", sk: "probe" });
-      return "ok";
-    } catch {
-      return "down";
-    }
-  };
-  const state = await Promise.race([asked(), late]);
-  clearTimeout(timer);
-  return state;
+  const well = await answers(async () => (await threads()).store.table.get({ pk: "~health", sk: "probe" }));
+  return well ? "ok" : "down";
+};
+
+/** Ready is who would serve a call: a limit that must hold, and can't be checked, refuses them all (F45). */
+const readiness = async (services: Services): Promise<string | undefined> => {
+  if (services.draining()) return "draining";
+  if (services.registry.ids.length === 0) return "no provider is configured";
+  return (await answers(services.limiter.ready)) ? undefined : "the limits can't be checked: the store is down";
 };
 
 export const healthRoutes: readonly Route[] = [
@@ -49,12 +57,10 @@ export const healthRoutes: readonly Route[] = [
     method: "GET",
     pattern: /^\/health\/ready$/,
     action: "none",
-    handle: ({ services }) =>
-      services.draining()
-        ? json(503, { status: "draining" })
-        : services.registry.ids.length > 0
-          ? json(200, { status: "ok" })
-          : json(503, { status: "no provider is configured" }),
+    handle: async ({ services }) => {
+      const reason = await readiness(services);
+      return reason === undefined ? json(200, { status: "ok" }) : json(503, { status: reason });
+    },
   },
   {
     method: "GET",

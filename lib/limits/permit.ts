@@ -1,0 +1,124 @@
+// The end of a call: what was reserved beyond the actual is given back, and the ledger has its entry, in one transaction.
+import { GatewayError, toGatewayError } from "../model/error.ts";
+import type { Headers } from "../model/call.ts";
+import type { Operation } from "../stores/table.ts";
+import { entryOperations, tenantOperation } from "../usage/operations.ts";
+import type { UsageEntry } from "../usage/entry.ts";
+import type { EngineServices, Estimate } from "./engine.ts";
+import { settling, type Used } from "./judge.ts";
+import { reservationField } from "./keys.ts";
+import type { Part } from "./rules.ts";
+import type { Demand, Permit, Settlement } from "./types.ts";
+
+type Taken = {
+  id: string;
+  pk: string;
+  parts: readonly Part[];
+  reserved: boolean;
+  most: Estimate;
+  headers: Headers;
+  /** Unix milliseconds of admission. */
+  at: number;
+};
+
+const tries = 6;
+const firstPauseMs = 100;
+
+/** The caller left before anything was told: the provider has read the prompt, and will have it paid. */
+const charged = (entry: UsageEntry, { most }: Taken): UsageEntry => {
+  const silent = entry.error === "cancelled" && entry.cost === 0 && entry.usage.input === 0 && entry.usage.output === 0;
+  if (!silent) return entry;
+  const share = most.tokens === 0 ? 0 : most.input / most.tokens;
+  return { ...entry, usage: { input: most.input, output: 0 }, cost: Math.round(most.cost * share), estimated: true };
+};
+
+const usedBy = (entry: UsageEntry): Used => ({ tokens: entry.usage.input + entry.usage.output, cost: entry.cost });
+
+/** The changes of the limits' items; the first has the reservation, and the condition that it is still there. */
+export const settlementOf = (
+  { id, pk, parts, reserved }: Pick<Taken, "id" | "pk" | "parts" | "reserved">,
+  used: Used | undefined,
+  elapsedMs: number,
+): Operation[] => {
+  const items = new Map<string, Record<string, number>>();
+  for (const part of parts) {
+    const add = items.get(part.sk) ?? {};
+    items.set(part.sk, add);
+    const amount = settling(part, used, elapsedMs);
+    if (amount !== 0) add[part.field] = (add[part.field] ?? 0) + amount;
+  }
+  const field = reservationField(id);
+  return [...items].flatMap(([sk, add], at): Operation[] => {
+    const holds = reserved && at === 0;
+    if (!holds && Object.keys(add).length === 0) return [];
+    return [
+      {
+        update: { pk, sk },
+        change: { add, ...(holds ? { remove: [field] } : {}) },
+        condition: holds ? { fields: [{ field, is: "!=", value: "" }] } : { item: "present" },
+      },
+    ];
+  });
+};
+
+const entered = new Set<string>();
+
+/** Once per tenant and instance: so that all who ever spent can be listed. */
+export const enterTenant = async ({ table }: Pick<EngineServices, "table">, tenant: string, shard: number): Promise<void> => {
+  const place = `${tenant}\n${shard}`;
+  if (entered.has(place)) return;
+  const operation = tenantOperation(tenant, shard);
+  if (!("put" in operation)) return;
+  await table.put(operation.put, operation.condition);
+  entered.add(place);
+};
+
+const shardOf = (pk: string): number => Number(pk.slice(pk.lastIndexOf("/") + 1));
+
+export const createPermit = (services: EngineServices, demand: Demand, taken: Taken): Permit => {
+  const { table, usage, views, log, now, sleep } = services;
+  const { pk } = taken;
+  let over: Promise<void> | undefined;
+
+  const settle = async (settlement: Settlement): Promise<void> => {
+    const entry = settlement === undefined ? undefined : { ...charged(settlement, taken), id: taken.id };
+    const operations = settlementOf(taken, entry === undefined ? undefined : usedBy(entry), now() - taken.at);
+    const ledger = entry === undefined || usage.ledger === "off" ? [] : entryOperations(pk, [entry], usage);
+    // Nothing of a limit changes: the entry can wait for others.
+    if (operations.length === 0) {
+      if (entry !== undefined) await services.add(entry);
+      return;
+    }
+    for (let tried = 1; ; tried += 1)
+      try {
+        const written = await table.transact(pk, [...operations, ...ledger]);
+        if (written.ok)
+          for (const each of operations) {
+            if (!("update" in each)) continue;
+            views.apply(pk, each.update.sk, each.change);
+            views.forget(pk, each.update.sk);
+          }
+        // Where the reservation is gone, it was settled before: by an earlier try that nobody heard of, or by the sweeper.
+        else if (!taken.reserved && entry !== undefined) await services.add(entry);
+        if (entry !== undefined) await enterTenant(services, entry.tenant, shardOf(pk));
+        services.alerts.look(demand.caller.tenant, pk, taken.parts, (sk) => views.get(pk, sk));
+        return;
+      } catch (thrown) {
+        const error = toGatewayError(thrown);
+        if (error.code !== "storage" || tried >= tries) throw error;
+        await sleep(firstPauseMs * 2 ** (tried - 1), new AbortController().signal);
+      }
+  };
+
+  return {
+    headers: taken.headers,
+    settle: (settlement) =>
+      (over ??= settle(settlement).catch(async (thrown: unknown) => {
+        log.error("a call could not be settled: its reservation is left to the sweeper", {
+          requestId: demand.requestId,
+          cause: thrown instanceof GatewayError ? thrown.code : thrown,
+        });
+        if (!taken.reserved && settlement !== undefined) await services.add(settlement).catch(() => undefined);
+      })),
+  };
+};
