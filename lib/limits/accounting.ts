@@ -182,8 +182,11 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     });
   };
 
-  const ask = async (from: () => Promise<Table>, demand: Demand, rules: Rules, all: Rules): Promise<Permit | undefined> => {
-    const most = estimate(demand, rules);
+  const ask = async (from: () => Promise<Table>, demand: Demand, given: Rules, all: Rules): Promise<Permit | undefined> => {
+    const most = estimate(demand, given);
+    // What costs nothing is under no budget (F40).
+    const rules = most.cost > 0 ? given : { ...given, budgets: [] };
+    if (rules.rates.length === 0 && rules.budgets.length === 0) return undefined;
     if (now() < downUntil) return storeDown(rules, undefined);
     try {
       const { engine, engineServices } = await opened(from);

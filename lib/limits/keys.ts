@@ -6,7 +6,7 @@ import type { BudgetRule, RateRule } from "../config-types.ts";
 export type Subject = RateRule["by"];
 
 /** The sort key of a subject's counts. */
-export const limitsKey = (by: Subject, subject: string): string => `l:${by}:${short(subject, 150)}`;
+export const limitsKey = (by: Subject, subject: string): string => `l:${by}:${short(subject)}`;
 export const limitsPrefix = "l:";
 
 /** The theoretical arrival time of requests, in microseconds since 1970. */
