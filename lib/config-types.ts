@@ -139,7 +139,7 @@ export type BudgetRule = RuleBase & {
   /** Days and months of UTC. */
   per: "day" | "month" | "total";
   /** Shares of the amount at which somebody is told. */
-  alerts: number[];
+  alerts: readonly number[];
 };
 
 export type LimitsConfig = {

@@ -25,7 +25,7 @@ import type { Route, RouteContext } from "./routes/route.ts";
 import { parseThreadRef } from "./turns/ref.ts";
 import type { ModelServices, Storage } from "./turns/services.ts";
 import type { Threads } from "./turns/open.ts";
-import { createCostOf } from "./telemetry/cost.ts";
+import { createPricing } from "./telemetry/cost.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { type Trace, traceOf } from "./telemetry/trace.ts";
@@ -113,7 +113,7 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     claim: registry.claim,
   });
   const metrics = createMetrics({ models: config.providers.flatMap((provider) => provider.models) });
-  const costOf = createCostOf(config.prices);
+  const { costOf, priceVersionOf } = createPricing(config.prices);
   const cost = (provider: string, model: string, usage: Usage): number | undefined =>
     costOf(registry.kindOf(provider), provider, model, usage);
   const meter = (start: MeterStart): Meter => {
@@ -144,7 +144,7 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
       const kind = registry.kindOf(provider);
       return kind === "" ? undefined : outputLimit(kind, model);
     },
-    priceVersion: () => undefined,
+    priceVersion: (provider, model) => priceVersionOf(registry.kindOf(provider), provider, model),
     tell: async (alert) => {
       platform.log.warn("a budget is nearly spent", { tenant: alert.tenant, rule: alert.rule, share: alert.share });
     },

@@ -3,6 +3,7 @@
 import type { Caller } from "../auth/caller.ts";
 import type { LimitsConfig, UsageConfig } from "../config-types.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
+import { newId } from "../model/id.ts";
 import type { Usage } from "../model/usage.ts";
 import type { Table } from "../stores/table.ts";
 import type { CallRecord } from "../telemetry/call-record.ts";
@@ -61,6 +62,17 @@ const noRules: Rules = { rates: [], budgets: [] };
 /** After the store failed it is left alone so long: calls are not to wait for it one after the other. */
 const pauseMs = 1_000;
 
+/** Of one process to one partition. */
+const writesAtOnce = 4;
+
+/** A request's id may be the caller's own, and come twice. */
+const instance = newId();
+let made = 0;
+const newEntryId = (): string => {
+  made += 1;
+  return `${instance}${made.toString(36)}`;
+};
+
 const entryOf = (
   record: CallRecord,
   caller: Caller,
@@ -69,7 +81,7 @@ const entryOf = (
   priceVersion: string | undefined,
 ): UsageEntry => {
   const entry: UsageEntry = {
-    id: record.requestId,
+    id: newEntryId(),
     at,
     tenant: caller.tenant,
     key: caller.key,
@@ -120,17 +132,32 @@ export const createAccounting = (services: AccountingServices): Accounting => {
   let downUntil = 0;
 
   const open = async (from: () => Promise<Table>): Promise<Opened> => {
-    const [engine, { sweepOrphans }, { createViews }, { createAlerts }, { createUsageWriter }, opened] = await Promise.all([
+    const [
+      engine,
+      { sweepOrphans },
+      { createLanes },
+      { createViews },
+      { createAlerts },
+      { createUsageWriter },
+      { createTenantRegister },
+      opened,
+    ] = await Promise.all([
       import("./engine.ts"),
       import("./orphans.ts"),
+      import("./lanes.ts"),
       import("./views.ts"),
       import("./alerting.ts"),
       import("../usage/writer.ts"),
+      import("../usage/tenants.ts"),
       from(),
     ]);
     const shardOf = (tenant: string): number => Math.floor(Math.random() * (limits.shards[tenant] ?? 1));
-    const clock = { now, sleep: services.sleep };
-    const writer = createUsageWriter({ table: opened, clock, shardOf, options: { ...usage, immediate: services.immediate }, log });
+    const writer = createUsageWriter({
+      table: opened,
+      shardOf,
+      options: { ...usage, immediate: services.immediate },
+      log,
+    });
     const alerts = createAlerts({
       table: opened,
       now,
@@ -139,7 +166,20 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     });
     const views = createViews();
     const add = (entry: UsageEntry): Promise<void> => (ledger ? writer.add(entry) : Promise.resolve());
-    const engineServices = { table: opened, now, sleep: services.sleep, limits, usage, views, alerts, log, add };
+    const lanes = { admissions: createLanes(writesAtOnce), settlements: createLanes(writesAtOnce) };
+    const engineServices = {
+      ...lanes,
+      register: createTenantRegister(opened),
+      table: opened,
+      now,
+      sleep: services.sleep,
+      limits,
+      usage,
+      views,
+      alerts,
+      log,
+      add,
+    };
     ready = { engine, engineServices, sweepOrphans, writer, alerts, add };
     return ready;
   };
@@ -182,7 +222,12 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     });
   };
 
-  const ask = async (from: () => Promise<Table>, demand: Demand, given: Rules, all: Rules): Promise<Permit | undefined> => {
+  const ask = async (
+    from: () => Promise<Table>,
+    demand: Demand,
+    given: Rules,
+    all: Rules,
+  ): Promise<Permit | undefined> => {
     const most = estimate(demand, given);
     // What costs nothing is under no budget (F40).
     const rules = most.cost > 0 ? given : { ...given, budgets: [] };
@@ -196,7 +241,10 @@ export const createAccounting = (services: AccountingServices): Accounting => {
       if (error.code !== "storage") throw error;
       if (error.details.retryAfterMs === undefined) {
         downUntil = now() + pauseMs;
-        log.error("the store of the limits can't be asked", { requestId: demand.requestId, cause: error.cause ?? error });
+        log.error("the store of the limits can't be asked", {
+          requestId: demand.requestId,
+          cause: error.cause ?? error,
+        });
       }
       return storeDown(rules, error);
     }
@@ -240,7 +288,9 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     ready: async () => {
       if (table === undefined) return;
       const rules = [configured, dynamic === undefined ? noRules : await dynamic()];
-      const closed = rules.some(({ rates, budgets }) => [...rates, ...budgets].some((rule) => rule.onStoreFailure === "closed"));
+      const closed = rules.some(({ rates, budgets }) =>
+        [...rates, ...budgets].some((rule) => rule.onStoreFailure === "closed"),
+      );
       if (!closed) return;
       await (await table()).get({ pk: "~health", sk: "probe" });
       downUntil = 0;

@@ -1,7 +1,7 @@
 // Admission: one conditional write takes a call's part of every limit it is under, or none. What others write meanwhile is learnt from
 // the store's own answer, and the write is tried again as things stand.
 import { GatewayError } from "../model/error.ts";
-import { idLetters } from "../model/id.ts";
+import { newId } from "../model/id.ts";
 import type { JsonObject } from "../model/json.ts";
 import { bucketOf } from "../model/storage-key.ts";
 import type { Operation, Table, Written } from "../stores/table.ts";
@@ -13,6 +13,7 @@ import type { Alerts } from "./alerting.ts";
 import { rateHeaders } from "./headers.ts";
 import { refusalsOf, type Refusal, taking } from "./judge.ts";
 import { dueAt, reservationField, reservationIndex, sweepShards } from "./keys.ts";
+import type { Lanes } from "./lanes.ts";
 import { expiryOf } from "./lifetime.ts";
 import { reclaim } from "./orphans.ts";
 import { createPermit } from "./permit.ts";
@@ -30,7 +31,11 @@ export type EngineServices = {
   limits: LimitsConfig;
   usage: UsageConfig;
   views: Views;
+  admissions: Lanes;
+  settlements: Lanes;
   alerts: Alerts;
+  /** Enters the tenant into the list of those that ever spent. */
+  register: (tenant: string, shard: number) => Promise<void> | undefined;
   log: Log;
   /** Where an entry goes that no transaction of a permit could take. */
   add: (entry: UsageEntry) => Promise<void>;
@@ -38,12 +43,6 @@ export type EngineServices = {
 
 /** The same write is tried as often: each time it loses, somebody else's has been done. */
 const mostRounds = 40;
-
-const newId = (): string => {
-  let id = "";
-  for (const byte of crypto.getRandomValues(new Uint8Array(16))) id += idLetters[byte % idLetters.length];
-  return id;
-};
 
 /** The parts by their items, the least shared one first: a reservation lies there. */
 const byItem = (parts: readonly Part[]): [string, Part[]][] => {
@@ -60,7 +59,9 @@ export type Estimate = Most & { input: number; output: number };
 /** The rules that hold for a call, and all that there are. */
 export type Standing = { rules: Rules; all: Rules };
 
-type Attempt = { kind: "taken"; id: string; parts: readonly Part[]; pk: string; reserved: boolean } | { kind: "refused"; refusals: Refusal[] };
+type Attempt =
+  | { kind: "taken"; id: string; parts: readonly Part[]; pk: string; reserved: boolean }
+  | { kind: "refused"; refusals: Refusal[] };
 
 const contention = (): GatewayError =>
   new GatewayError("storage", "The limits are written by too many at once: try again.", { retryAfterMs: 1_000 });
@@ -89,7 +90,15 @@ const take = async (
       if (!reserved || at > 0) return { update: { pk, sk }, change: { ...change, expiresAt }, condition };
       const until = now + limits.reservationMs;
       const counts = parts.flatMap((part) => (part.kind === "count" ? [[part.sk, part.field] as const] : []));
-      const kept = reservationOf(demand, { id, at: now, until, cost: most.cost, input: most.input, output: most.output, counts });
+      const kept = reservationOf(demand, {
+        id,
+        at: now,
+        until,
+        cost: most.cost,
+        input: most.input,
+        output: most.output,
+        counts,
+      });
       return {
         update: { pk, sk },
         change: {
@@ -155,7 +164,7 @@ export const admit = async (
     const shard = { at: (first + tried) % of, of };
     const pk = spendPartition(tenant, shard.at);
     if (partsOf(demand, rules, most, shard, services.now()).length === 0) return undefined;
-    const attempt = await take(services, pk, demand, standing, most, shard);
+    const attempt = await services.admissions(pk, () => take(services, pk, demand, standing, most, shard));
     if (attempt.kind === "taken") {
       const headers = rateHeaders(attempt.parts, (sk) => services.views.get(pk, sk), demand.wire, services.now());
       services.alerts.look(tenant, pk, attempt.parts, (sk) => services.views.get(pk, sk));

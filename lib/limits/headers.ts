@@ -4,7 +4,12 @@ import type { Headers } from "../model/call.ts";
 import { asNumber, type JsonObject } from "../model/json.ts";
 import type { Part, RatePart } from "./rules.ts";
 
-type Left = { part: RatePart; limit: number; remaining: number; /** Milliseconds until all of it is there again. */ resetMs: number };
+type Left = {
+  part: RatePart;
+  limit: number;
+  remaining: number;
+  /** Milliseconds until all of it is there again. */ resetMs: number;
+};
 
 const leftOf = (part: RatePart, data: JsonObject | undefined, now: number): Left => {
   const at = Math.floor(now * 1_000);
@@ -40,7 +45,10 @@ const anthropic = ({ part, limit, remaining, resetMs }: Left, now: number): Head
 const tightest = (all: readonly Left[], what: RatePart["what"]): Left | undefined =>
   all
     .filter(({ part }) => part.what === what)
-    .reduce<Left | undefined>((least, each) => (least !== undefined && least.remaining <= each.remaining ? least : each), undefined);
+    .reduce<Left | undefined>(
+      (least, each) => (least !== undefined && least.remaining <= each.remaining ? least : each),
+      undefined,
+    );
 
 /** `data`: how an item stands, as far as it is known. */
 export const rateHeaders = (
@@ -54,7 +62,9 @@ export const rateHeaders = (
   const headers: Headers = {
     "ratelimit-policy": all.map(({ part, limit }) => `"${part.rule}-${part.what}";q=${limit};w=60`).join(", "),
     ratelimit: all
-      .map(({ part, remaining, resetMs }) => `"${part.rule}-${part.what}";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`)
+      .map(
+        ({ part, remaining, resetMs }) => `"${part.rule}-${part.what}";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`,
+      )
       .join(", "),
   };
   for (const what of ["requests", "tokens"] as const) {

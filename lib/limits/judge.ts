@@ -55,10 +55,7 @@ export const taking = (
           fields.push({ field, is: "<=", value: at, orAbsent: true });
           set[field] = at + part.cost;
         } else {
-          fields.push(
-            { field, is: ">", value: at },
-            { field, is: "<=", value: at + part.capacity - part.cost },
-          );
+          fields.push({ field, is: ">", value: at }, { field, is: "<=", value: at + part.capacity - part.cost });
           add[field] = part.cost;
         }
         break;

@@ -4,7 +4,7 @@ import type { Item, Operation } from "../stores/table.ts";
 import { entryOperations } from "../usage/operations.ts";
 import type { EngineServices } from "./engine.ts";
 import { dueAt, dueBefore, reservationField, reservationIndex, reservationPrefix, sweepShards } from "./keys.ts";
-import { enterTenant } from "./permit.ts";
+import { shardOf } from "./permit.ts";
 import { decodeReservation, orphanEntry, type Reservation } from "./reservation.ts";
 
 const reservationsOf = (data: JsonObject): Reservation[] =>
@@ -14,7 +14,7 @@ const reservationsOf = (data: JsonObject): Reservation[] =>
     return kept === undefined ? [] : [kept];
   });
 
-type Services = Pick<EngineServices, "table" | "usage" | "now" | "views">;
+type Services = Pick<EngineServices, "table" | "usage" | "now" | "views" | "register">;
 
 /** False where another was faster. */
 const settleOrphan = async (
@@ -26,13 +26,11 @@ const settleOrphan = async (
   const adds = new Map<string, Record<string, number>>([[sk, {}]]);
   for (const [at, field] of kept.counts) adds.set(at, { ...adds.get(at), [field]: -1 });
   const field = reservationField(kept.id);
-  const operations = [...adds].map(
-    ([at, add]): Operation => ({
-      update: { pk, sk: at },
-      change: { add, ...(at === sk ? { remove: [field] } : {}) },
-      condition: at === sk ? { fields: [{ field, is: "!=", value: "" }] } : { item: "present" },
-    }),
-  );
+  const operations = [...adds].map(([at, add]): Operation => ({
+    update: { pk, sk: at },
+    change: { add, ...(at === sk ? { remove: [field] } : {}) },
+    condition: at === sk ? { fields: [{ field, is: "!=", value: "" }] } : { item: "present" },
+  }));
   const ledger = usage.ledger === "off" ? [] : entryOperations(pk, [orphanEntry(kept, tenant, now())], usage);
   const written = await table.transact(pk, [...operations, ...ledger]);
   for (const at of adds.keys()) {
@@ -72,7 +70,7 @@ export const sweepOrphans = async (services: Services): Promise<void> => {
         const item = await table.get({ pk, sk });
         if (item?.isk === undefined || item.isk >= dueBefore(services.now())) continue;
         const tenant = tenantOf(pk);
-        if (await reclaim(services, tenant, item)) await enterTenant(services, tenant, Number(pk.slice(pk.lastIndexOf("/") + 1)));
+        if (await reclaim(services, tenant, item)) await services.register(tenant, shardOf(pk));
         const now = await table.get({ pk, sk });
         if (now === undefined) continue;
         const left = reservationsOf(now.data).map(({ until }) => until);

@@ -2,7 +2,7 @@
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import type { Headers } from "../model/call.ts";
 import type { Operation } from "../stores/table.ts";
-import { entryOperations, tenantOperation } from "../usage/operations.ts";
+import { entryOperations } from "../usage/operations.ts";
 import type { UsageEntry } from "../usage/entry.ts";
 import type { EngineServices, Estimate } from "./engine.ts";
 import { settling, type Used } from "./judge.ts";
@@ -61,19 +61,7 @@ export const settlementOf = (
   });
 };
 
-const entered = new Set<string>();
-
-/** Once per tenant and instance: so that all who ever spent can be listed. */
-export const enterTenant = async ({ table }: Pick<EngineServices, "table">, tenant: string, shard: number): Promise<void> => {
-  const place = `${tenant}\n${shard}`;
-  if (entered.has(place)) return;
-  const operation = tenantOperation(tenant, shard);
-  if (!("put" in operation)) return;
-  await table.put(operation.put, operation.condition);
-  entered.add(place);
-};
-
-const shardOf = (pk: string): number => Number(pk.slice(pk.lastIndexOf("/") + 1));
+export const shardOf = (pk: string): number => Number(pk.slice(pk.lastIndexOf("/") + 1));
 
 export const createPermit = (services: EngineServices, demand: Demand, taken: Taken): Permit => {
   const { table, usage, views, log, now, sleep } = services;
@@ -91,7 +79,7 @@ export const createPermit = (services: EngineServices, demand: Demand, taken: Ta
     }
     for (let tried = 1; ; tried += 1)
       try {
-        const written = await table.transact(pk, [...operations, ...ledger]);
+        const written = await services.settlements(pk, () => table.transact(pk, [...operations, ...ledger]));
         if (written.ok)
           for (const each of operations) {
             if (!("update" in each)) continue;
@@ -100,7 +88,7 @@ export const createPermit = (services: EngineServices, demand: Demand, taken: Ta
           }
         // Where the reservation is gone, it was settled before: by an earlier try that nobody heard of, or by the sweeper.
         else if (!taken.reserved && entry !== undefined) await services.add(entry);
-        if (entry !== undefined) await enterTenant(services, entry.tenant, shardOf(pk));
+        if (entry !== undefined) await services.register(entry.tenant, shardOf(pk));
         services.alerts.look(demand.caller.tenant, pk, taken.parts, (sk) => views.get(pk, sk));
         return;
       } catch (thrown) {

@@ -151,7 +151,9 @@ export const partsOf = (demand: Demand, rules: Rules, most: Most, shard: Shard, 
     const { requestsPerMinute, tokensPerMinute, concurrent } = rule;
     if (requestsPerMinute !== undefined) {
       const burst = rule.burst ?? Math.max(1, Math.floor(requestsPerMinute));
-      parts.push(ratePart({ ...base, field: requestsField(rule.name) }, "requests", requestsPerMinute, 1, burst, shard));
+      parts.push(
+        ratePart({ ...base, field: requestsField(rule.name) }, "requests", requestsPerMinute, 1, burst, shard),
+      );
     }
     if (tokensPerMinute !== undefined && most.tokens > 0) {
       const burst = Math.max(1, Math.floor(tokensPerMinute));
@@ -159,7 +161,12 @@ export const partsOf = (demand: Demand, rules: Rules, most: Most, shard: Shard, 
       parts.push(ratePart({ ...base, field }, "tokens", tokensPerMinute, most.tokens, burst, shard));
     }
     if (concurrent !== undefined)
-      parts.push({ ...base, kind: "count", field: countField(rule.name), max: shareOf(concurrent, shard.at, shard.of) });
+      parts.push({
+        ...base,
+        kind: "count",
+        field: countField(rule.name),
+        max: shareOf(concurrent, shard.at, shard.of),
+      });
   }
   for (const rule of rules.budgets) {
     // What costs nothing passes, however little is left (F40).

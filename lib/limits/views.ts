@@ -60,7 +60,8 @@ export const createViews = (): Views => {
       const { part } = refusal;
       // How many are under way changes with every end of a call.
       if (part.kind === "count") return;
-      const until = part.kind === "sum" ? Math.min(now + budgetMemoryMs, refusal.until ?? Infinity) : (refusal.until ?? now);
+      const until =
+        part.kind === "sum" ? Math.min(now + budgetMemoryMs, refusal.until ?? Infinity) : (refusal.until ?? now);
       const key = place(pk, part.sk);
       const fields = refusals.get(key) ?? new Map<string, Memory>();
       fields.set(part.field, { until, size: sizeOf(part), refusal });

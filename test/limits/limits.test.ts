@@ -11,7 +11,10 @@ afterEach(async () => {
   for (const table of tables.splice(0)) await table.close();
 });
 
-const over = async (limits: Partial<LimitsConfig>, more: Parameters<typeof createLimits>[2] = {}): Promise<TestLimits & { table: Table }> => {
+const over = async (
+  limits: Partial<LimitsConfig>,
+  more: Parameters<typeof createLimits>[2] = {},
+): Promise<TestLimits & { table: Table }> => {
   const clock = more.clock ?? { now: Date.UTC(2026, 10, 21, 12) };
   const table = await openSqlite({ file: ":memory:", now: () => clock.now });
   tables.push(table);
@@ -29,7 +32,8 @@ const usedOf = async (table: Table, sk = "l:key:key1", field = "b:b:2026-11-21")
   (await itemsOf(table))[sk]?.[field];
 const ledgerOf = async (table: Table): Promise<number> => {
   let sum = 0;
-  for (const [sk, data] of Object.entries(await itemsOf(table))) if (sk.startsWith("d:")) sum += (data["cost"] as number | undefined) ?? 0;
+  for (const [sk, data] of Object.entries(await itemsOf(table)))
+    if (sk.startsWith("d:")) sum += (data["cost"] as number | undefined) ?? 0;
   return sum;
 };
 
@@ -41,7 +45,10 @@ describe("rates", () => {
     await expect(limits.ask(demand(ada))).rejects.toMatchObject({ code: "rate_limited", details: { retryAfterMs: 1 } });
     limits.clock.now += 1;
     await limits.ask(demand(ada));
-    await expect(limits.ask(demand(ada))).rejects.toMatchObject({ code: "rate_limited", details: { retryAfterMs: 1_200 } });
+    await expect(limits.ask(demand(ada))).rejects.toMatchObject({
+      code: "rate_limited",
+      details: { retryAfterMs: 1_200 },
+    });
     limits.clock.now += 60_000;
     expect(await passed(Array.from({ length: 80 }, () => limits.ask(demand(ada))))).toBe(50);
   });
@@ -180,7 +187,9 @@ describe("budgets", () => {
     for (let at = 0; at < 20; at += 1) await limits.call(demand(ada), { input: 100, output: 150 });
     expect(await usedOf(limits.table)).toBe(20 * 250_000);
     expect(await ledgerOf(limits.table)).toBe(20 * 250_000);
-    expect(Object.keys((await itemsOf(limits.table))["l:key:key1"] ?? {}).filter((field) => field.startsWith("~"))).toEqual([]);
+    expect(
+      Object.keys((await itemsOf(limits.table))["l:key:key1"] ?? {}).filter((field) => field.startsWith("~")),
+    ).toEqual([]);
   });
 
   test("free models pass an exhausted budget (F40)", async () => {
@@ -271,7 +280,8 @@ describe("budgets", () => {
     const clock = { now: Date.UTC(2026, 10, 21, 12) };
     const limits = await over({ budgets: [{ ...budget, amount: 0.01 }] }, { clock });
     const other = createLimits(limits.table, { budgets: [{ ...budget, amount: 0.01 }] }, { clock });
-    for (let at = 0; at < 10; at += 1) await (at % 2 === 0 ? limits : other).call(demand(ada), { input: 500, output: 500 });
+    for (let at = 0; at < 10; at += 1)
+      await (at % 2 === 0 ? limits : other).call(demand(ada), { input: 500, output: 500 });
     await limits.flush();
     await other.flush();
     const alerts = [...limits.alerts, ...other.alerts].sort((one, two) => one.share - two.share);
@@ -285,7 +295,8 @@ describe("budgets", () => {
 describe("the store is down (F45)", () => {
   const breakable = (table: Table): Table & { down: boolean; calls: number } => {
     const broken = { ...table, down: false, calls: 0 };
-    const guarded = <Arguments extends unknown[], Result>(call: (...given: Arguments) => Promise<Result>) =>
+    const guarded =
+      <Arguments extends unknown[], Result>(call: (...given: Arguments) => Promise<Result>) =>
       (...given: Arguments): Promise<Result> => {
         broken.calls += 1;
         return broken.down ? Promise.reject(new GatewayError("storage", "The store is down.")) : call(...given);
@@ -371,7 +382,8 @@ describe("the store is down (F45)", () => {
 describe("what it costs", () => {
   const counting = (table: Table) => {
     const counts = { reads: 0, writes: 0 };
-    const counted = <Arguments extends unknown[], Result>(kind: keyof typeof counts, call: (...given: Arguments) => Result) =>
+    const counted =
+      <Arguments extends unknown[], Result>(kind: keyof typeof counts, call: (...given: Arguments) => Result) =>
       (...given: Arguments): Result => {
         counts[kind] += 1;
         return call(...given);

@@ -64,8 +64,17 @@ const script = join(import.meta.dirname, "worker.ts");
 const processes = 4;
 
 /** What each process says at its end; undefined for one that was killed. */
-const run = async (job: Omit<Job, "worker">, during: (children: ChildProcessWithoutNullStreams[]) => Promise<void>): Promise<Outcome[]> => {
-  const children = Array.from({ length: processes }, () => spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] }) as unknown as ChildProcessWithoutNullStreams);
+const run = async (
+  job: Omit<Job, "worker">,
+  during: (children: ChildProcessWithoutNullStreams[]) => Promise<void>,
+): Promise<Outcome[]> => {
+  const children = Array.from(
+    { length: processes },
+    () =>
+      spawn(process.execPath, [script], {
+        stdio: ["pipe", "pipe", "inherit"],
+      }) as unknown as ChildProcessWithoutNullStreams,
+  );
   const lines = children.map((child, worker) => {
     child.stdin.write(`${JSON.stringify({ ...job, worker })}\n`);
     return createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -79,7 +88,9 @@ const run = async (job: Omit<Job, "worker">, during: (children: ChildProcessWith
       return done === true ? undefined : (JSON.parse(value) as Outcome);
     }),
   );
-  await Promise.all(children.map((child) => (child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined)));
+  await Promise.all(
+    children.map((child) => (child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined)),
+  );
   return outcomes;
 };
 
@@ -132,47 +143,58 @@ describe.each(places)("%s", (_name, here, open) => {
     ["both, and four shards", { rates: [rate], budgets: [{ ...budget, amount: 0.048 }], shards: { acme: 4 } }, 48],
   ];
 
-  test.skipIf(!here).each(cases)("1,000 calls from 4 processes, %s: never one too many (F38, F39)", async (_what, limits, fit) => {
-    const store = await place.store();
-    const outcomes = await run({ store, limits, calls: 250, now: Date.now(), workMs: 20 }, () => Promise.resolve());
-    expect(outcomes.map((each) => each?.errors)).toEqual([[], [], [], []]);
-    expect(total(outcomes, "passed")).toBe(fit);
-    expect(total(outcomes, "settled")).toBe(fit);
-    expect(total(outcomes, "rate_limited") + total(outcomes, "quota_exceeded")).toBe(1_000 - fit);
-    if (limits.budgets === undefined || limits.shards !== undefined) return;
-    const table = await openStore(store);
-    expect(await booksOf(table)).toEqual({
-      used: fit * 1_000_000,
-      rolled: fit * 1_000_000,
-      requests: fit,
-      blocks: fit,
-      open: 0,
-      orphans: 0,
-    });
-    await table.close();
-  }, 120_000);
+  test.skipIf(!here).each(cases)(
+    "1,000 calls from 4 processes, %s: never one too many (F38, F39)",
+    async (_what, limits, fit) => {
+      const store = await place.store();
+      const outcomes = await run({ store, limits, calls: 250, now: Date.now(), workMs: 20 }, () => Promise.resolve());
+      expect(outcomes.map((each) => each?.errors)).toEqual([[], [], [], []]);
+      expect(total(outcomes, "passed")).toBe(fit);
+      expect(total(outcomes, "settled")).toBe(fit);
+      expect(total(outcomes, "rate_limited") + total(outcomes, "quota_exceeded")).toBe(1_000 - fit);
+      if (limits.budgets === undefined || limits.shards !== undefined) return;
+      const table = await openStore(store);
+      expect(await booksOf(table)).toEqual({
+        used: fit * 1_000_000,
+        rolled: fit * 1_000_000,
+        requests: fit,
+        blocks: fit,
+        open: 0,
+        orphans: 0,
+      });
+      await table.close();
+    },
+    120_000,
+  );
 
-  test.skipIf(!here)("killed between reserve and settle: the sums agree when the sweeper has passed", async () => {
-    const store = await place.store();
-    const limits: Partial<LimitsConfig> = { budgets: [budget], rates: [{ ...rate, requestsPerMinute: 1_000, concurrent: 200 }] };
-    const now = Date.now();
-    const outcomes = await run({ store, limits, calls: 100, now, workMs: 400 }, async (children) => {
-      await sleep(50 + Math.random() * 300);
-      children[0]?.kill("SIGKILL");
-      await sleep(Math.random() * 200);
-      children[1]?.kill("SIGKILL");
-    });
-    const table = await openStore(store);
-    const before = await booksOf(table);
-    expect(before.used).toBeLessThanOrEqual(100_000_000);
-    expect(before.used - before.rolled).toBe(before.open * 1_000_000);
-    const sweeper = createLimits(table, limits, { clock: { now: now + 180_000 } });
-    await sweeper.limiter.sweep();
-    const books = await booksOf(table);
-    expect(books).toMatchObject({ open: 0, used: books.rolled, orphans: before.open, used: before.used });
-    expect(books.requests).toBeGreaterThanOrEqual(total(outcomes, "settled"));
-    const counts = (await itemsOf(table)).find(({ sk }) => sk === "l:key:key1");
-    expect(numberIn(counts, "c:r")).toBe(0);
-    await table.close();
-  }, 120_000);
+  test.skipIf(!here)(
+    "killed between reserve and settle: the sums agree when the sweeper has passed",
+    async () => {
+      const store = await place.store();
+      const limits: Partial<LimitsConfig> = {
+        budgets: [budget],
+        rates: [{ ...rate, requestsPerMinute: 1_000, concurrent: 200 }],
+      };
+      const now = Date.now();
+      const outcomes = await run({ store, limits, calls: 100, now, workMs: 400 }, async (children) => {
+        await sleep(50 + Math.random() * 300);
+        children[0]?.kill("SIGKILL");
+        await sleep(Math.random() * 200);
+        children[1]?.kill("SIGKILL");
+      });
+      const table = await openStore(store);
+      const before = await booksOf(table);
+      expect(before.used).toBeLessThanOrEqual(100_000_000);
+      expect(before.used - before.rolled).toBe(before.open * 1_000_000);
+      const sweeper = createLimits(table, limits, { clock: { now: now + 180_000 } });
+      await sweeper.limiter.sweep();
+      const books = await booksOf(table);
+      expect(books).toMatchObject({ open: 0, orphans: before.open, used: before.used, rolled: before.used });
+      expect(books.requests).toBeGreaterThanOrEqual(total(outcomes, "settled"));
+      const counts = (await itemsOf(table)).find(({ sk }) => sk === "l:key:key1");
+      expect(numberIn(counts, "c:r")).toBe(0);
+      await table.close();
+    },
+    120_000,
+  );
 });

@@ -57,7 +57,11 @@ export const demand = (
 };
 
 /** What became of a call. */
-export const recordOf = (asked: Demand, used: { input: number; output: number } | undefined, more: Partial<CallRecord> = {}): CallRecord => {
+export const recordOf = (
+  asked: Demand,
+  used: { input: number; output: number } | undefined,
+  more: Partial<CallRecord> = {},
+): CallRecord => {
   const model = asked.targets[0]?.model ?? "";
   const cost = used === undefined ? undefined : price(model, used.input + used.output);
   return {
@@ -140,7 +144,8 @@ export const passed = async (tries: readonly Promise<unknown>[]): Promise<number
   let count = 0;
   for (const each of await Promise.allSettled(tries)) {
     if (each.status === "fulfilled") count += 1;
-    else if (!["rate_limited", "quota_exceeded"].includes((each.reason as { code?: string }).code ?? "")) throw each.reason;
+    else if (!["rate_limited", "quota_exceeded"].includes((each.reason as { code?: string }).code ?? ""))
+      throw each.reason;
   }
   return count;
 };

@@ -10,7 +10,14 @@ export type Store =
   | { kind: "dynamodb"; table: string; client: object }
   | { kind: "cosmos"; container: string; options: object };
 
-export type Job = { store: Store; limits: Partial<LimitsConfig>; calls: number; now: number; worker: number; workMs: number };
+export type Job = {
+  store: Store;
+  limits: Partial<LimitsConfig>;
+  calls: number;
+  now: number;
+  worker: number;
+  workMs: number;
+};
 
 export const openStore = async (store: Store): Promise<Table> => {
   if (store.kind === "sqlite") return (await import("../../lib/stores/sqlite.ts")).openSqlite({ file: store.file });
@@ -50,7 +57,9 @@ const work = async ({ store, limits, calls, now, worker, workMs }: Job): Promise
 
 if (process.argv[1] === import.meta.filename) {
   const lines = createInterface({ input: process.stdin });
-  const [first] = (await Promise.race([new Promise<string[]>((resolve) => lines.once("line", (line) => resolve([line])))])) as [string];
+  const [first] = (await Promise.race([
+    new Promise<string[]>((resolve) => lines.once("line", (line) => resolve([line]))),
+  ])) as [string];
   lines.close();
   process.stdin.resume();
   await work(JSON.parse(first) as Job);

@@ -4,7 +4,7 @@ import { calcPrice, findProvider, type MatchLogic } from "@pydantic/genai-prices
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Usage } from "../../lib/model/usage.ts";
-import { costOfUsage, createCostOf } from "../../lib/telemetry/cost.ts";
+import { costOfUsage, createCostOf, createPricing } from "../../lib/telemetry/cost.ts";
 import { pricesDate } from "../../lib/telemetry/prices.data.ts";
 
 const kinds: Record<string, string> = {
@@ -183,4 +183,22 @@ test.each([
   const base = calcPrice(listed(usage), name, { providerId })?.total_price ?? 0;
   // Regional endpoints of Bedrock cost a tenth more.
   expect([base, base * 1.1].map((each) => each.toPrecision(6))).toContain(cost?.toPrecision(6));
+});
+
+test("a cost says what it was taken from", () => {
+  const { costOf, priceVersionOf } = createPricing({
+    "openai/gpt-5": { input: 1, output: 2 },
+    own: { input: 1, output: 2 },
+  });
+  const usage = { input: 1_000, output: 100 };
+  for (const [kind, provider, model, version] of [
+    ["openai", "openai", "gpt-5", "configuration"],
+    ["openai", "openai", "own", "configuration"],
+    ["openai", "openai", "gpt-4o", pricesDate],
+    ["echo", "echo", "echo", "free"],
+    ["openai", "openai", "nobody-knows", undefined],
+  ] as const) {
+    expect(priceVersionOf(kind, provider, model)).toBe(version);
+    expect(costOf(kind, provider, model, usage) === undefined).toBe(version === undefined);
+  }
 });
