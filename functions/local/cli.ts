@@ -21,7 +21,7 @@ const serve = async (): Promise<void> => {
   const config = await loadConfig({ env: process.env, readFile });
   const log = createLineWriter(process.stdout);
   process.on("exit", log.flush);
-  const running = await startServer(config, { version, write: log.write });
+  const running = await startServer(config, { version, write: log.write, variable: (name) => process.env[name] });
   process.stderr.write(`${banner(config, running.url, version)}\n`);
   let stopping = false;
   const stop = (): void => {

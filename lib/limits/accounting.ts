@@ -21,7 +21,7 @@ export type AccountingServices = {
   /** Undefined where nothing is kept: then there are no limits, and no ledger. */
   table: (() => Promise<Table>) | undefined;
   /** The limits set at run time, as every instance knows them within seconds. */
-  dynamic: (() => Rules | Promise<Rules>) | undefined;
+  dynamic: { state: () => Rules | Promise<Rules>; last: () => { state: Rules } | undefined } | undefined;
   now: () => number;
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Dollars; undefined where the price is not known. */
@@ -260,15 +260,16 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     return ask(table, demand, rules, all);
   };
 
-  /** Limits of run time that can't be read, and never were by this instance: the configuration says what then holds. */
+  /** While limits of run time can't be read, those hold that were read last; the configuration says what holds where none ever were. */
   const withDynamic = async (demand: Demand, pending: Promise<Rules>): Promise<Permit | undefined> => {
     let rules: Rules;
     try {
       rules = await pending;
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      if (error.code !== "storage" || limits.onStoreFailure === "closed") throw error;
-      rules = noRules;
+      const before = dynamic?.last();
+      if (error.code !== "storage" || (before === undefined && limits.onStoreFailure === "closed")) throw error;
+      rules = before?.state ?? noRules;
     }
     return withRules(demand, [configured, rules]);
   };
@@ -276,7 +277,7 @@ export const createAccounting = (services: AccountingServices): Accounting => {
   const limiter: Limiter = {
     admit: (demand) => {
       if (dynamic === undefined || demand.caller.selfProving === true) return withRules(demand, [configured]);
-      const rules = dynamic();
+      const rules = dynamic.state();
       return rules instanceof Promise ? withDynamic(demand, rules) : withRules(demand, [configured, rules]);
     },
     sweep: async () => {
@@ -287,7 +288,7 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     },
     ready: async () => {
       if (table === undefined) return;
-      const rules = [configured, dynamic === undefined ? noRules : await dynamic()];
+      const rules = [configured, dynamic === undefined ? noRules : (dynamic.last()?.state ?? (await dynamic.state()))];
       const closed = rules.some(({ rates, budgets }) =>
         [...rates, ...budgets].some((rule) => rule.onStoreFailure === "closed"),
       );

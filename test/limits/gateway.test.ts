@@ -113,7 +113,10 @@ describe.each(names)("%s", (wire) => {
   test("a stream is settled at its end: the count, the day's sum and the answer's own usage agree", async () => {
     await start("limits: { budgets: [{ name: b, by: key, amount: 1, per: total }] }");
     const more = wire === "gemini-generate" ? {} : { stream: true };
-    const path = wire === "gemini-generate" ? wires[wire].path.replace("generateContent", "streamGenerateContent?alt=sse") : wires[wire].path;
+    const path =
+      wire === "gemini-generate"
+        ? wires[wire].path.replace("generateContent", "streamGenerateContent?alt=sse")
+        : wires[wire].path;
     const answer = await fetch(`${gateway.url}${path}`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: "Bearer fake-key-of-ada-0123456789" },
@@ -137,7 +140,9 @@ describe.each(names)("%s", (wire) => {
 });
 
 test("the official SDKs understand both refusals", async () => {
-  await start("limits: { rates: [{ by: key, requestsPerMinute: 1, match: { keys: [ada] } }], budgets: [{ by: key, amount: 0, per: total, match: { keys: [bob] } }] }");
+  await start(
+    "limits: { rates: [{ by: key, requestsPerMinute: 1, match: { keys: [ada] } }], budgets: [{ by: key, amount: 0, per: total, match: { keys: [bob] } }] }",
+  );
   const openai = (who: string): OpenAI =>
     new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: `fake-key-of-${who}-0123456789`, maxRetries: 0 });
   const chat = (client: OpenAI): Promise<unknown> =>
@@ -153,7 +158,9 @@ test("the official SDKs understand both refusals", async () => {
 });
 
 test("a run on a thread is refused before anything of it is written, and settled when it has ended", async () => {
-  await start("limits: { budgets: [{ name: b, by: key, amount: 1, per: total }], rates: [{ by: key, requestsPerMinute: 2 }] }");
+  await start(
+    "limits: { budgets: [{ name: b, by: key, amount: 1, per: total }], rates: [{ by: key, requestsPerMinute: 2 }] }",
+  );
   const send = (path: string, body: object, method = "POST"): Promise<Response> =>
     fetch(`${gateway.url}${path}`, {
       method,
@@ -167,7 +174,11 @@ test("a run on a thread is refused before anything of it is written, and settled
     "heddle-thread": thread.id,
   };
   const turn = (): Promise<Response> =>
-    fetch(`${gateway.url}/v1/chat/completions`, { method: "POST", headers, body: JSON.stringify(wires["openai-chat"].body) });
+    fetch(`${gateway.url}/v1/chat/completions`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(wires["openai-chat"].body),
+    });
   for (let at = 0; at < 2; at += 1) {
     const answer = await turn();
     expect(answer.status).toBe(200);

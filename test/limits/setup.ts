@@ -107,7 +107,7 @@ export const createLimits = (
     limits: { ...noLimits, ...limits },
     usage: { ledger: options.ledger ?? "on", retentionDays: 90, rollupDays: 800 },
     table: table === undefined ? undefined : () => Promise.resolve(table),
-    dynamic: options.dynamic,
+    dynamic: options.dynamic === undefined ? undefined : { state: options.dynamic, last: () => undefined },
     now: () => clock.now,
     sleep: () => Promise.resolve(),
     cost: ({ model }, { input, output }) => price(model, input + output),
