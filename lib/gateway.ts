@@ -7,11 +7,14 @@ import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
 import type { Caller } from "./auth/caller.ts";
 import { createPolicy, enforce, type Policy } from "./auth/policy.ts";
+import { credentialOf } from "./auth/credential.ts";
 import { createAuthenticator } from "./auth/static-keys.ts";
+import { createTokenVerifier } from "./auth/tokens/index.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
 import { refuseStrangers } from "./auth/open-access.ts";
 import type { Limiter } from "./limits/types.ts";
 import { createAccounting } from "./limits/accounting.ts";
+import { createDocumentFetcher } from "./http/document.ts";
 import { createMediaFetcher, type MediaFetcher } from "./http/media-fetch.ts";
 import type { Transport } from "./http/transport.ts";
 import { createRegistry, type Registry } from "./providers/registry.ts";
@@ -216,15 +219,21 @@ const nobody: Caller = { name: "none", open: true, tenant: "", owner: "", user: 
 export const createGateway = (platform: Platform, config: HeddleConfig): Gateway => {
   const services = createServices(platform, config);
   const routes = routesOf(config);
-  const authenticate = createAuthenticator(config.auth);
   const isOpen = config.auth.mode === "open";
+  const byKey = createAuthenticator(config.auth);
+  const tokens = createTokenVerifier(isOpen ? [] : (config.auth.issuers ?? []), {
+    fetch: createDocumentFetcher(platform.transport),
+    now: services.clock.now,
+  });
+  const authenticate = (call: Call): Caller | Promise<Caller> => {
+    const credential = isOpen ? undefined : credentialOf(call);
+    return (credential === undefined ? undefined : tokens(credential)) ?? byKey(call);
+  };
   const origins = config.cors?.origins ?? [];
 
   /** A refusal has a record, as every call has. */
-  const callerOf = (call: Call, { requestId, waitUntil }: Invocation, { traceId }: Trace): Caller => {
-    try {
-      return authenticate(call);
-    } catch (thrown) {
+  const callerOf = (call: Call, { requestId, waitUntil }: Invocation, { traceId }: Trace): Caller | Promise<Caller> => {
+    const refused = (thrown: unknown): never => {
       const error = toGatewayError(thrown);
       services
         .meter({
@@ -239,6 +248,12 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
         })
         .finish(error.status, error);
       throw error;
+    };
+    try {
+      const caller = authenticate(call);
+      return caller instanceof Promise ? caller.catch(refused) : caller;
+    } catch (thrown) {
+      return refused(thrown);
     }
   };
 
@@ -247,22 +262,26 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     if (isOpen) refuseStrangers(call, origins);
     const { route, params } = findRoute(routes, call);
     const trace = traceOf(call.headers);
-    const caller = route.action === "none" ? nobody : callerOf(call, invocation, trace);
-    if (route.action !== "none") enforce(services.policy, caller, route.action);
-    const context: RouteContext = {
-      call,
-      invocation,
-      params,
-      query: () => new URLSearchParams(call.query),
-      wire: wireOf(call),
-      caller,
-      trace,
-      services,
+    const servedTo = (caller: Caller): Promise<Reply> | Reply => {
+      if (route.action !== "none") enforce(services.policy, caller, route.action);
+      const context: RouteContext = {
+        call,
+        invocation,
+        params,
+        query: () => new URLSearchParams(call.query),
+        wire: wireOf(call),
+        caller,
+        trace,
+        services,
+      };
+      const key = call.headers["idempotency-key"];
+      return key === undefined || route.method !== "POST" || services.threads === undefined
+        ? route.handle(context)
+        : import("./routes/idempotent.ts").then(({ onceUnder }) => onceUnder(key, context, route));
     };
-    const key = call.headers["idempotency-key"];
-    return key === undefined || route.method !== "POST" || services.threads === undefined
-      ? route.handle(context)
-      : import("./routes/idempotent.ts").then(({ onceUnder }) => onceUnder(key, context, route));
+    if (route.action === "none") return servedTo(nobody);
+    const caller = callerOf(call, invocation, trace);
+    return caller instanceof Promise ? caller.then(servedTo) : servedTo(caller);
   };
 
   const refuse = (call: Call, invocation: Invocation, thrown: unknown): Reply => {
