@@ -115,6 +115,23 @@ export type IssuerConfig = {
   limits?: OwnLimits;
 };
 
+/** A caller that the platform has proven, and who it is here. One of `arn` and `objectId`. */
+export type IdentityConfig = {
+  /** Of an AWS role or user; sessions count as their role. `*` at the end stands for the rest of the name. */
+  arn?: string;
+  /** Of an Entra user, service principal or managed identity. */
+  objectId?: string;
+  /** The Entra directory that the object must be of. */
+  directory?: string;
+  /** Default `default`. */
+  tenant?: string;
+  /** Default: the role (`role/name`), or the object's id. */
+  owner?: string;
+  roles: readonly string[];
+  scopes?: Scopes;
+  limits?: OwnLimits;
+};
+
 export type AuthConfig = {
   /** `open` is allowed on loopback only. */
   mode: "open" | "keys";
@@ -134,6 +151,7 @@ export type AuthConfig = {
   /** Roles beside the built-in ones: what each allows, by action; `threads:*` stands for all that begin so. */
   roles?: Record<string, string[]>;
   issuers?: IssuerConfig[];
+  identities?: IdentityConfig[];
 };
 
 /** Which calls a limit is for: every list that is given must have a match. Names may end in `*`. */

@@ -1,7 +1,7 @@
 // The only reader of the environment and of heddle.yaml: parsed once, defaulted, checked beyond its shape.
 import type { HeddleConfig, ModelConfig, ProviderConfig } from "./config-types.ts";
 import { authProblems, corsProblems, modelProblems, providerProblems, siiliProblems } from "./config/checks.ts";
-import { authOf, issuerProblems } from "./config/auth.ts";
+import { authOf, identityProblems, issuerProblems } from "./config/auth.ts";
 import { addressProblems, environmentOf, environmentProviders, normalised } from "./config/environment.ts";
 import { readConfigFile } from "./config/file.ts";
 import { ConfigError, type Problem } from "./config/problems.ts";
@@ -194,6 +194,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     ...siiliProblems(file.siili ?? {}, config.models, config.providers),
     ...authProblems(config.auth, { value: config.server.host, place: hostPlace }),
     ...issuerProblems(config.auth),
+    ...identityProblems(config.auth),
     ...corsProblems(config.cors),
   );
   if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);

@@ -5,7 +5,9 @@ import type { Usage } from "./model/usage.ts";
 import { createChat, createPreparer, forwardedHeaders } from "./chat.ts";
 import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
+import { actingAs, actingHeader } from "./auth/acting.ts";
 import type { Caller } from "./auth/caller.ts";
+import { createIdentityMapper } from "./auth/identities.ts";
 import { createPolicy, enforce, type Policy } from "./auth/policy.ts";
 import { credentialOf } from "./auth/credential.ts";
 import { createAuthenticator } from "./auth/static-keys.ts";
@@ -225,14 +227,19 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     fetch: createDocumentFetcher(platform.transport),
     now: services.clock.now,
   });
-  const authenticate = (call: Call): Caller | Promise<Caller> => {
+  const identified = createIdentityMapper(config.auth.identities ?? []);
+  /** What the platform has proven comes first; an identity that is nobody here may have a credential as well as anyone. */
+  const authenticate = (call: Call, { identity }: Invocation): Caller | Promise<Caller> => {
+    const proven = identity === undefined || isOpen ? undefined : identified(identity);
+    if (proven !== undefined) return proven;
     const credential = isOpen ? undefined : credentialOf(call);
     return (credential === undefined ? undefined : tokens(credential)) ?? byKey(call);
   };
   const origins = config.cors?.origins ?? [];
 
   /** A refusal has a record, as every call has. */
-  const callerOf = (call: Call, { requestId, waitUntil }: Invocation, { traceId }: Trace): Caller | Promise<Caller> => {
+  const callerOf = (call: Call, invocation: Invocation, { traceId }: Trace): Caller | Promise<Caller> => {
+    const { requestId, waitUntil } = invocation;
     const refused = (thrown: unknown): never => {
       const error = toGatewayError(thrown);
       services
@@ -250,7 +257,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
       throw error;
     };
     try {
-      const caller = authenticate(call);
+      const caller = authenticate(call, invocation);
       return caller instanceof Promise ? caller.catch(refused) : caller;
     } catch (thrown) {
       return refused(thrown);
@@ -262,7 +269,8 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     if (isOpen) refuseStrangers(call, origins);
     const { route, params } = findRoute(routes, call);
     const trace = traceOf(call.headers);
-    const servedTo = (caller: Caller): Promise<Reply> | Reply => {
+    const servedTo = (given: Caller): Promise<Reply> | Reply => {
+      const caller = route.action === "none" ? given : actingAs(given, call.headers[actingHeader]);
       if (route.action !== "none") enforce(services.policy, caller, route.action);
       const context: RouteContext = {
         call,

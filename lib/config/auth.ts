@@ -41,11 +41,13 @@ const issuerOf = (written: NonNullable<AuthFile["issuers"]>[number]): IssuerConf
 export const authOf = ({ auth = {} }: ConfigFile): AuthConfig => {
   const keys = auth.keys ?? [];
   const issuers = (auth.issuers ?? []).map(issuerOf);
+  const identities = auth.identities ?? [];
   return {
-    mode: auth.mode ?? (keys.length + issuers.length > 0 ? "keys" : "open"),
+    mode: auth.mode ?? (keys.length + issuers.length + identities.length > 0 ? "keys" : "open"),
     keys,
     roles: auth.roles ?? {},
     issuers,
+    identities,
   };
 };
 
@@ -82,6 +84,24 @@ export const issuerProblems = ({ issuers = [], roles = {} }: AuthConfig): Proble
     for (const [value, named] of Object.entries(entry.roles))
       problems.push(...roleProblems(named, known, [...path, "roles", value]));
     problems.push(...roleProblems(entry.defaultRoles, known, [...path, "defaultRoles"]));
+    return problems;
+  });
+};
+
+/** Identities that name nobody or two, that no ARN can match, or whose roles are not there. */
+export const identityProblems = ({ identities = [], roles = {} }: AuthConfig): Problem[] => {
+  const known = [...builtIn, ...Object.keys(roles)];
+  return identities.flatMap((entry, at) => {
+    const path = ["auth", "identities", at];
+    const problems = roleProblems(entry.roles, known, [...path, "roles"]);
+    if ((entry.arn === undefined) === (entry.objectId === undefined))
+      problems.push({ path, message: "expected either arn or objectId" });
+    // An assumed role's ARN has no path, so that this would stand for every role of the account.
+    if (/:role\/.+\/\*$/.test(entry.arn ?? ""))
+      problems.push({
+        path: [...path, "arn"],
+        message: "expected the beginning of a role's name before *, not its path alone",
+      });
     return problems;
   });
 };

@@ -142,11 +142,14 @@ export const isLoopback = (host: string): boolean =>
 export type HostSetting = { value: string; place: Omit<Problem, "message"> };
 
 /** Open access off loopback, a lock without keys, two keys that can't be told apart. */
-export const authProblems = ({ mode, keys, issuers = [] }: AuthConfig, host: HostSetting): Problem[] => {
+export const authProblems = (
+  { mode, keys, issuers = [], identities = [] }: AuthConfig,
+  host: HostSetting,
+): Problem[] => {
   const problems: Problem[] = [];
   if (mode === "open" && !isLoopback(host.value))
     problems.push({ ...host.place, message: "open access listens on loopback only; expected 127.0.0.1, or auth.keys" });
-  if (mode === "keys" && keys.length === 0 && issuers.length === 0)
+  if (mode === "keys" && keys.length + issuers.length + identities.length === 0)
     problems.push({ path: ["auth", "keys"], message: "expected at least 1 entry" });
   keys.forEach(({ name, key }, at) => {
     const sameName = keys.findIndex((other) => other.name === name);

@@ -148,6 +148,31 @@ const issuer = z.strictObject({
   limits: z.exactOptional(ownLimits),
 });
 
+/** One of `auth.identities`. */
+const identity = z.strictObject({
+  arn: z.exactOptional(
+    z
+      .string()
+      .check(
+        z.regex(
+          /^arn:aws[a-z-]*:(?:iam::\d{12}:(?:role|user)|sts::\d{12}:assumed-role)\/[^*]+\*?$|^arn:aws[a-z-]*:iam::\d{12}:(?:role|user)\/\*$/,
+          "expected the ARN of a role or user of one account, with * at its end if at all",
+        ),
+      ),
+  ),
+  objectId: z.exactOptional(
+    z
+      .string()
+      .check(z.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, "expected an object id of Entra (a GUID)")),
+  ),
+  directory: z.exactOptional(text),
+  tenant: z.exactOptional(text),
+  owner: z.exactOptional(text),
+  roles: z.array(text).check(z.minLength(1)),
+  scopes: z.exactOptional(scopes),
+  limits: z.exactOptional(ownLimits),
+});
+
 export const configSchema = z.strictObject({
   $schema: z.exactOptional(z.string()),
   environment: z.exactOptional(z.enum(["development", "staging", "production"])),
@@ -216,6 +241,7 @@ export const configSchema = z.strictObject({
       ),
       roles: z.exactOptional(z.record(text, list)),
       issuers: z.exactOptional(z.array(issuer)),
+      identities: z.exactOptional(z.array(identity)),
     }),
   ),
   limits: z.exactOptional(

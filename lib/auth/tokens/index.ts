@@ -1,5 +1,6 @@
 // JWTs of configured issuers as credentials. What was verified is remembered for a moment by its hash, so that a caller's next call
-// costs a hash and no signature (verifying took 0.06 ms for ES256 and RS256 on the machine of docs/benchmarks.md, the hash 0.003 ms).
+// costs a hash and no signature: 0.002 to 0.003 ms, where verifying takes 0.15 (EdDSA, ES256) to 0.2 ms (RS256) of CPU (tokens of
+// 1.1 to 1.4 kB, two cores).
 import type { IssuerConfig } from "../../config-types.ts";
 import type { Caller } from "../caller.ts";
 import type { FetchDocument } from "./issuer-keys.ts";
