@@ -82,6 +82,56 @@ export type ServerConfig = {
   drainMs: number;
 };
 
+type ClaimValue = string | number | boolean;
+
+/** Who signs tokens (JWT) that are taken here, and what their claims mean. Claims are named exactly, or by a dotted path. */
+export type IssuerConfig = {
+  /** Exactly as tokens say it in `iss`. */
+  issuer: string;
+  /** One of them must be the token's. */
+  audience: readonly string[];
+  /** Where the token says whom it is for: `aud`, or `client_id` in Cognito's access tokens. */
+  audienceClaim: string;
+  /** Default: by OIDC discovery. */
+  jwksUri?: string;
+  /** Asymmetric ones alone. */
+  algorithms: readonly string[];
+  /** The only `typ` that is taken. Default: none, `JWT` or `at+jwt`. */
+  type?: string;
+  /** Claims that must be there: with this value, with one of these, or with any (`*`). */
+  requiredClaims: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>;
+  clockSkewSeconds: number;
+  /** Since the time of issue. */
+  maxTokenAgeSeconds?: number;
+  /** Default: the tenant is the fixed one, the user `oid` or `sub`, the owner the user, roles stand in `roles`, `cognito:groups` or `scp`. */
+  claims: { tenant?: string; user?: string; owner?: string; roles?: string; name?: string };
+  /** Of all its tokens, where no claim says it. Default `default`. */
+  tenant?: string;
+  /** What a value of the roles claim means here. What is not listed means nothing. */
+  roles: Readonly<Record<string, readonly string[]>>;
+  /** Of tokens without a role that is listed. Default: none, so that they may do nothing. */
+  defaultRoles: readonly string[];
+  scopes?: Scopes;
+  limits?: OwnLimits;
+};
+
+/** A caller that the platform has proven, and who it is here. One of `arn` and `objectId`. */
+export type IdentityConfig = {
+  /** Of an AWS role or user; sessions count as their role. `*` at the end stands for the rest of the name. */
+  arn?: string;
+  /** Of an Entra user, service principal or managed identity. */
+  objectId?: string;
+  /** The Entra directory that the object must be of. */
+  directory?: string;
+  /** Default `default`. */
+  tenant?: string;
+  /** Default: the role (`role/name`), or the object's id. */
+  owner?: string;
+  roles: readonly string[];
+  scopes?: Scopes;
+  limits?: OwnLimits;
+};
+
 export type AuthConfig = {
   /** `open` is allowed on loopback only. */
   mode: "open" | "keys";
@@ -102,6 +152,8 @@ export type AuthConfig = {
   roles?: Record<string, string[]>;
   /** Whether keys that prove themselves pass while the store can't tell whether they are revoked (F45). Default `closed`. */
   onStoreFailure?: "open" | "closed";
+  issuers?: IssuerConfig[];
+  identities?: IdentityConfig[];
 };
 
 /** Which calls a limit is for: every list that is given must have a match. Names may end in `*`. */

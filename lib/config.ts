@@ -1,6 +1,7 @@
 // The only reader of the environment and of heddle.yaml: parsed once, defaulted, checked beyond its shape.
 import type { HeddleConfig, ModelConfig, ProviderConfig } from "./config-types.ts";
 import { authProblems, corsProblems, modelProblems, providerProblems, siiliProblems } from "./config/checks.ts";
+import { authOf, identityProblems, issuerProblems } from "./config/auth.ts";
 import { addressProblems, environmentOf, environmentProviders, normalised } from "./config/environment.ts";
 import { readConfigFile } from "./config/file.ts";
 import { ConfigError, type Problem } from "./config/problems.ts";
@@ -167,12 +168,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
       host: env["HEDDLE_HOST"] ?? file.server?.host ?? "127.0.0.1",
       port: read.port("HEDDLE_PORT") ?? file.server?.port ?? 8787,
     },
-    auth: {
-      mode: file.auth?.mode ?? (keys.length > 0 ? "keys" : "open"),
-      keys,
-      roles: file.auth?.roles ?? {},
-      onStoreFailure: file.auth?.onStoreFailure ?? "closed",
-    },
+    auth: authOf(file),
     cors: corsOf(file),
     siili: { prefix: "", model: Object.keys(file.models ?? {})[0] ?? "echo/echo", ...file.siili },
     log: { level: read.oneOf("HEDDLE_LOG_LEVEL", levels) ?? file.log?.level ?? shared.level ?? "info" },
@@ -198,6 +194,8 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     ...modelProblems(config.models, config.providers, short),
     ...siiliProblems(file.siili ?? {}, config.models, config.providers),
     ...authProblems(config.auth, { value: config.server.host, place: hostPlace }),
+    ...issuerProblems(config.auth),
+    ...identityProblems(config.auth),
     ...corsProblems(config.cors),
   );
   if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);

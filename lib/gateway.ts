@@ -5,15 +5,19 @@ import type { Usage } from "./model/usage.ts";
 import { createChat, createPreparer, forwardedHeaders } from "./chat.ts";
 import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
+import { actingAs, actingHeader } from "./auth/acting.ts";
 import type { Caller } from "./auth/caller.ts";
+import { createIdentityMapper } from "./auth/identities.ts";
 import { createPolicy, enforce, type Policy } from "./auth/policy.ts";
-import { type Authenticated, type Authenticator, createAuthenticator } from "./auth/authenticator.ts";
+import { type Authenticated, type Authenticator, createAuthenticator, type Tokens } from "./auth/authenticator.ts";
 import { type Control, createControl } from "./auth/control.ts";
 import type { KeyStore } from "./auth/keys/types.ts";
+import { createTokenVerifier } from "./auth/tokens/index.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
 import { refuseStrangers } from "./auth/open-access.ts";
 import type { Limiter } from "./limits/types.ts";
 import { createAccounting } from "./limits/accounting.ts";
+import { createDocumentFetcher } from "./http/document.ts";
 import { createMediaFetcher, type MediaFetcher } from "./http/media-fetch.ts";
 import type { Transport } from "./http/transport.ts";
 import { createRegistry, type Registry } from "./providers/registry.ts";
@@ -146,7 +150,12 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
   const policy = createPolicy(config.auth.roles);
   const control = table === undefined ? undefined : createControl(table, clock);
   const { secrets } = platform;
-  const authenticator = createAuthenticator({ config, secrets, table, control, policy, clock });
+  const verifyToken = createTokenVerifier(config.auth.mode === "open" ? [] : (config.auth.issuers ?? []), {
+    fetch: createDocumentFetcher(platform.transport),
+    now: clock.now,
+  });
+  const tokens: Tokens = (credential) => (credential === undefined ? undefined : verifyToken(credential));
+  const authenticator = createAuthenticator({ config, secrets, table, control, policy, clock, tokens });
   const accounting = createAccounting({
     limits: config.limits,
     usage: config.usage,
@@ -265,6 +274,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
   const services = createServices(platform, config);
   const routes = routesOf(config);
   const isOpen = config.auth.mode === "open";
+  const identified = createIdentityMapper(isOpen ? [] : (config.auth.identities ?? []));
   const origins = config.cors?.origins ?? [];
 
   /** A refusal has a record, as every call has. */
@@ -290,7 +300,8 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     if (isOpen) refuseStrangers(call, origins);
     const { route, params } = findRoute(routes, call);
     const trace = traceOf(call.headers);
-    const serve = (caller: Caller, within: Invocation): Promise<Reply> | Reply => {
+    const serve = (given: Caller, within: Invocation): Promise<Reply> | Reply => {
+      const caller = route.action === "none" ? given : actingAs(given, call.headers[actingHeader]);
       if (route.action !== "none") enforce(services.policy, caller, route.action);
       const context: RouteContext = {
         call,
@@ -318,6 +329,9 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
         ? runAhead(known, invocation, (within) => serve(caller, within))
         : known.then(() => serve(caller, invocation));
     };
+    // What the platform has proven comes first; an identity that is nobody here may have a credential as well as anyone.
+    const proven = invocation.identity === undefined ? undefined : identified(invocation.identity);
+    if (proven !== undefined) return serve(proven, invocation);
     let authenticated: ReturnType<Authenticator["authenticate"]>;
     try {
       authenticated = services.authenticator.authenticate(call, invocation.waitUntil);

@@ -86,7 +86,7 @@ export const createPolicy = (custom: Readonly<Record<string, readonly string[]>>
       owner !== undefined &&
       owner !== caller.owner &&
       scopes?.owners !== "*" &&
-      scopes?.owners?.includes(owner) !== true
+      (scopes?.owners === undefined || !anyMatches(scopes.owners, owner))
     )
       return "The key does not act for this user.";
     if (resource.model !== undefined && scopes?.models !== undefined && !modelInScope(scopes.models, resource))

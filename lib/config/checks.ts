@@ -135,7 +135,7 @@ export const providerProblems = (providers: readonly ProviderConfig[]): Problem[
     }
   });
 
-const isLoopback = (host: string): boolean =>
+export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);
 
 /** The host, and where it was set. */

@@ -1,6 +1,7 @@
 // The grammar of heddle.yaml. The published JSON Schema (heddle.schema.json) is made from it.
 import * as z from "zod/mini";
 import { providerKinds } from "../providers/provider.ts";
+import { tokenAlgorithms } from "./auth.ts";
 
 const positive = z.number().check(z.positive());
 const whole = z.int().check(z.nonnegative());
@@ -116,6 +117,62 @@ export const budgetRule = z.strictObject({
   onStoreFailure,
 });
 
+const claimValue = z.union([text, z.number(), z.boolean()]);
+
+/** One of `auth.issuers`. Asymmetric algorithms alone: a public key must never serve as a shared secret. */
+const issuer = z.strictObject({
+  issuer: z
+    .string()
+    .check(z.regex(/^https?:\/\/[^\s/?#]+[^\s?#]*$/, "expected an http(s) address, as tokens say it in iss")),
+  audience: z.union([text, z.array(text).check(z.minLength(1))]),
+  audienceClaim: z.exactOptional(text),
+  jwksUri: z.exactOptional(z.string().check(z.regex(/^https?:\/\/[^\s/]/, "expected an http(s) address"))),
+  algorithms: z.exactOptional(z.array(z.enum(tokenAlgorithms)).check(z.minLength(1))),
+  type: z.exactOptional(text),
+  requiredClaims: z.exactOptional(z.record(text, z.union([claimValue, z.array(claimValue).check(z.minLength(1))]))),
+  clockSkewSeconds: z.exactOptional(z.int().check(z.minimum(0), z.maximum(300))),
+  maxTokenAgeSeconds: z.exactOptional(z.int().check(z.positive())),
+  claims: z.exactOptional(
+    z.strictObject({
+      tenant: z.exactOptional(text),
+      user: z.exactOptional(text),
+      owner: z.exactOptional(text),
+      roles: z.exactOptional(text),
+      name: z.exactOptional(text),
+    }),
+  ),
+  tenant: z.exactOptional(text),
+  roles: z.exactOptional(z.record(text, z.union([text, list]))),
+  defaultRoles: z.exactOptional(list),
+  scopes: z.exactOptional(scopes),
+  limits: z.exactOptional(ownLimits),
+});
+
+/** One of `auth.identities`. */
+const identity = z.strictObject({
+  arn: z.exactOptional(
+    z
+      .string()
+      .check(
+        z.regex(
+          /^arn:aws[a-z-]*:(?:iam::\d{12}:(?:role|user)|sts::\d{12}:assumed-role)\/[^*]+\*?$|^arn:aws[a-z-]*:iam::\d{12}:(?:role|user)\/\*$/,
+          "expected the ARN of a role or user of one account, with * at its end if at all",
+        ),
+      ),
+  ),
+  objectId: z.exactOptional(
+    z
+      .string()
+      .check(z.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, "expected an object id of Entra (a GUID)")),
+  ),
+  directory: z.exactOptional(text),
+  tenant: z.exactOptional(text),
+  owner: z.exactOptional(text),
+  roles: z.array(text).check(z.minLength(1)),
+  scopes: z.exactOptional(scopes),
+  limits: z.exactOptional(ownLimits),
+});
+
 export const configSchema = z.strictObject({
   $schema: z.exactOptional(z.string()),
   environment: z.exactOptional(z.enum(["development", "staging", "production"])),
@@ -184,6 +241,8 @@ export const configSchema = z.strictObject({
       ),
       roles: z.exactOptional(z.record(text, list)),
       onStoreFailure,
+      issuers: z.exactOptional(z.array(issuer)),
+      identities: z.exactOptional(z.array(identity)),
     }),
   ),
   limits: z.exactOptional(

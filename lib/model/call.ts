@@ -29,6 +29,11 @@ export type Reply = {
   heartbeat?: string;
 };
 
+/** Who calls, as the platform has proven it. Never made of what a client sends: only of what the platform's own event says. */
+export type PlatformIdentity =
+  | { kind: "aws-iam"; arn: string; account: string }
+  | { kind: "entra"; objectId: string; tenantId?: string; roles?: readonly string[]; name?: string };
+
 export type Invocation = {
   requestId: string;
   /** Fires when the caller has gone (where the platform tells) or the deadline has passed. */
@@ -37,4 +42,5 @@ export type Invocation = {
   deadline: number;
   /** Work that may end after the answer; the platform finishes it before it sleeps (F56). */
   waitUntil: (work: Promise<unknown>) => void;
+  identity?: PlatformIdentity;
 };

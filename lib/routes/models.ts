@@ -9,8 +9,19 @@ import { json, type Route, type RouteContext } from "./route.ts";
 /** A model as Heddle names it: an alias, or `provider/model`. */
 type Listed = ModelInfo & { provider: string };
 
+/** What an alias leads to, for scopes that name targets. */
+const targetsOf = ({ services }: RouteContext, model: string): string[] => {
+  try {
+    return services.resolve(model).map((target) => `${target.provider}/${target.model}`);
+  } catch {
+    // Listed by its provider, but not to be called: within the scope by its own name or not at all.
+    return [];
+  }
+};
+
+/** All that the caller may call. */
 const list = async (context: RouteContext): Promise<Listed[]> => {
-  const { registry, config } = context.services;
+  const { registry, config, policy } = context.services;
   const found = await registry.models(context.invocation.signal);
   const listed = new Map<string, Listed>();
   for (const { name } of config.models) listed.set(name, { id: name, provider: "heddle", ownedBy: "heddle" });
@@ -18,7 +29,11 @@ const list = async (context: RouteContext): Promise<Listed[]> => {
     const id = `${model.provider}/${model.id}`;
     if (!listed.has(id)) listed.set(id, { ...model, id });
   }
-  return [...listed.values()];
+  const { caller } = context;
+  if (caller.scopes?.models === undefined) return [...listed.values()];
+  return [...listed.values()].filter(
+    ({ id }) => policy(caller, "models:list", { model: id, targets: targetsOf(context, id) }) === undefined,
+  );
 };
 
 const openAi = (model: Listed): JsonObject => ({
@@ -127,7 +142,8 @@ export const modelRoutes: readonly Route[] = [
   {
     method: "POST",
     pattern: /^\/v1\/models\/refresh$/,
-    action: "models:list",
+    // It makes every provider be asked anew.
+    action: "health:read",
     handle: async (context) => {
       context.services.registry.refresh();
       return json(200, page(await list(context), context, context.wire.id));
