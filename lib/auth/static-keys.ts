@@ -39,7 +39,7 @@ export const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) 
     slot[slotSize - 1] = slot.write(fits ? text : hash("sha256", text, "hex"));
     slot[slotSize - 2] = fits ? 0 : 1;
   };
-  const keys = auth.keys.map(({ name, key, tenant = defaultTenant, owner = name, ...rest }) => {
+  const keys = auth.keys.map(({ name, id = `config:${name}`, key, tenant = defaultTenant, owner = name, ...rest }) => {
     const slot = Buffer.alloc(slotSize);
     write(slot, key);
     const { roles = ["operator"], everywhere, scopes, limits } = rest;
@@ -49,7 +49,7 @@ export const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) 
       tenant,
       owner,
       user: owner,
-      key: `config:${name}`,
+      key: id,
       roles,
       ...(everywhere === undefined ? {} : { everywhere }),
       ...(scopes === undefined ? {} : { scopes }),
