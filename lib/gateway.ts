@@ -1,11 +1,13 @@
 // The gateway: the route table and the only error boundary. A call in, a reply out; it never throws.
 import type { Call, Headers, Invocation, Reply } from "./model/call.ts";
-import { GatewayError, toGatewayError } from "./model/error.ts";
+import { GatewayError, invalid, toGatewayError } from "./model/error.ts";
 import type { Usage } from "./model/usage.ts";
 import { createChat, createPreparer, forwardedHeaders } from "./chat.ts";
 import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
 import type { Caller } from "./auth/caller.ts";
+import type { Control } from "./auth/control.ts";
+import type { KeyStore } from "./auth/keys/types.ts";
 import { createPolicy, enforce, type Policy } from "./auth/policy.ts";
 import { createAuthenticator } from "./auth/static-keys.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
@@ -55,6 +57,10 @@ export type Services = {
   /** Whether the caller may call the model at all, and now. */
   admit: Limiter["admit"];
   limiter: Limiter;
+  /** Keys that are made at run time; undefined where nothing is kept. */
+  keys: (() => Promise<KeyStore>) | undefined;
+  /** What every instance must know of: revoked keys, limits that are set at run time. */
+  control: (() => Promise<Control>) | undefined;
   fetchMedia: MediaFetcher;
   metrics: Metrics;
   clock: Clock;
@@ -147,6 +153,8 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     policy,
     admit,
     limiter,
+    keys: undefined,
+    control: undefined,
     fetchMedia,
     metrics,
     clock,
@@ -248,7 +256,6 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     const { route, params } = findRoute(routes, call);
     const trace = traceOf(call.headers);
     const caller = route.action === "none" ? nobody : callerOf(call, invocation, trace);
-    if (route.action !== "none") enforce(services.policy, caller, route.action);
     const context: RouteContext = {
       call,
       invocation,
@@ -259,7 +266,16 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
       trace,
       services,
     };
+    if (route.action !== "none")
+      try {
+        enforce(services.policy, caller, route.action);
+      } catch (thrown) {
+        if (route.refused === undefined) throw thrown;
+        return route.refused(context).then(() => Promise.reject(toGatewayError(thrown)));
+      }
     const key = call.headers["idempotency-key"];
+    if (key !== undefined && route.secret === true)
+      throw invalid("idempotency-key", "an answer that holds a key is not kept: leave the header out");
     return key === undefined || route.method !== "POST" || services.threads === undefined
       ? route.handle(context)
       : import("./routes/idempotent.ts").then(({ onceUnder }) => onceUnder(key, context, route));

@@ -4,7 +4,8 @@ export type BudgetAlert = {
   type: "budget.threshold";
   tenant: string;
   rule: string;
-  by: "key" | "user" | "tenant";
+  /** `key`, `user` or `tenant`. */
+  by: string;
   /** The key's id, the user, or the tenant: whose budget it is. */
   subject: string;
   /** `2026-11-21`, `2026-11` or `total`. */
@@ -14,8 +15,8 @@ export type BudgetAlert = {
   /** Dollars of the budget, and those that are spent and reserved. */
   amount: number;
   used: number;
-  /** Unix milliseconds. */
-  at: number;
+  /** ISO 8601. */
+  at: string;
 };
 
 /** `reason` is for a log: it holds no address, no secret, and nothing of an answer. */

@@ -1,19 +1,6 @@
 // Storage keys. Every partition begins with the tenant, then the thread: no read can leave either of them by accident.
 // Numbers are padded so that they sort as text.
-
-/** Safe in every store's keys, and without the separators used here. */
-const safe = (text: string): string => encodeURIComponent(text.toWellFormed()).replaceAll("~", "%7E");
-
-/** The same for text that may be long: stores cap their keys. What is cut off is told apart by a hash. */
-const short = (text: string): string => {
-  const encoded = safe(text);
-  return encoded.length <= 240
-    ? encoded
-    : `${encoded.slice(0, 160)}~${process.getBuiltinModule("node:crypto").hash("sha256", text, "hex")}`;
-};
-
-const padded = (value: number, width = 10): string => String(Math.max(0, Math.floor(value))).padStart(width, "0");
-const paddedTime = (ms: number): string => padded(ms, 15);
+import { bucketOf, padded, paddedTime, safe, short } from "../model/storage-key.ts";
 
 /** All of a thread: its head, messages, runs, events, usage, and the items that put it into lists. */
 export const threadPartition = (tenant: string, thread: string): string => `${safe(tenant)}/thread/${safe(thread)}`;
@@ -75,11 +62,7 @@ const normalTitle = (title: string): string => title.normalize("NFKC").toLowerCa
 export const sweepShards = 8;
 export const activeIndex = (shard: number): string => `~sweep/runs/${shard}`;
 export const dueIndex = (shard: number): string => `~sweep/due/${shard}`;
-export const shardOf = (text: string): number => {
-  let sum = 0;
-  for (let at = 0; at < text.length; at += 1) sum = (sum * 31 + text.charCodeAt(at)) % 65_521;
-  return sum % sweepShards;
-};
+export const shardOf = (text: string): number => bucketOf(text, sweepShards);
 
 export const jobIndex = (shard: number): string => `~sweep/jobs/${shard}`;
 export const dueEntry = (tenant: string, thread: string, at: number): IndexKey => ({
