@@ -102,6 +102,8 @@ export type AuthConfig = {
   }[];
   /** Roles beside the built-in ones: what each allows, by action; `threads:*` stands for all that begin so. */
   roles?: Record<string, string[]>;
+  /** Whether keys that prove themselves pass while the store can't tell whether they are revoked (F45). Default `closed`. */
+  onStoreFailure?: "open" | "closed";
 };
 
 /** Which calls a limit is for: every list that is given must have a match. Names may end in `*`. */

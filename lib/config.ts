@@ -173,7 +173,12 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
       host: env["HEDDLE_HOST"] ?? file.server?.host ?? "127.0.0.1",
       port: read.port("HEDDLE_PORT") ?? file.server?.port ?? 8787,
     },
-    auth: { mode: file.auth?.mode ?? (keys.length > 0 ? "keys" : "open"), keys, roles: file.auth?.roles ?? {} },
+    auth: {
+      mode: file.auth?.mode ?? (keys.length > 0 ? "keys" : "open"),
+      keys,
+      roles: file.auth?.roles ?? {},
+      onStoreFailure: file.auth?.onStoreFailure ?? "closed",
+    },
     cors: corsOf(file),
     siili: { prefix: "", model: Object.keys(file.models ?? {})[0] ?? "echo/echo", ...file.siili },
     log: { level: read.oneOf("HEDDLE_LOG_LEVEL", levels) ?? file.log?.level ?? shared.level ?? "info" },

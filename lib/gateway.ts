@@ -6,10 +6,10 @@ import { createChat, createPreparer, forwardedHeaders } from "./chat.ts";
 import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
 import type { HeddleConfig } from "./config-types.ts";
 import type { Caller } from "./auth/caller.ts";
-import type { Control } from "./auth/control.ts";
-import type { KeyStore } from "./auth/keys/types.ts";
 import { createPolicy, enforce, type Policy } from "./auth/policy.ts";
-import { createAuthenticator } from "./auth/static-keys.ts";
+import { type Authenticated, type Authenticator, createAuthenticator } from "./auth/authenticator.ts";
+import { type Control, createControl } from "./auth/control.ts";
+import type { KeyStore } from "./auth/keys/types.ts";
 import { corsHeaders, preflight } from "./http/cors.ts";
 import { refuseStrangers } from "./auth/open-access.ts";
 import type { Limiter } from "./limits/types.ts";
@@ -22,15 +22,18 @@ import { createBreaker } from "./routing/breaker.ts";
 import { createResolver, type RouteTarget } from "./routing/resolve.ts";
 import { type Clock, systemClock } from "./routing/retry.ts";
 import { asksForArray, routesOf, wireOf } from "./routes/index.ts";
+import { mayRunAhead, runAhead } from "./routes/ahead.ts";
 import { envelopeOf } from "./routes/envelopes.ts";
 import type { Route, RouteContext } from "./routes/route.ts";
+import type { Secrets } from "./secrets/secrets.ts";
+import type { Table } from "./stores/table.ts";
 import { parseThreadRef } from "./turns/ref.ts";
 import type { ModelServices, Storage } from "./turns/services.ts";
 import type { Threads } from "./turns/open.ts";
 import { createCostOf } from "./telemetry/cost.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
-import { type Trace, traceOf } from "./telemetry/trace.ts";
+import { traceOf } from "./telemetry/trace.ts";
 import { wrapStreamError } from "./wires/gemini-generate/index.ts";
 import { wires } from "./wires/index.ts";
 
@@ -42,6 +45,8 @@ export type Platform = {
   version: string;
   /** Where threads, runs and kept answers lie; opened when first needed. Without it nothing is kept, and what needs it is refused. */
   storage?: () => Promise<Storage>;
+  /** Where the pepper of keys comes from. Without it only the configuration's keys are known. */
+  secrets?: Secrets;
   /** True once the process has begun to end: readiness says so. */
   draining?: () => boolean;
 };
@@ -54,13 +59,14 @@ export type Services = {
   chat: ReturnType<typeof createChat>;
   meter: (start: MeterStart) => Meter;
   policy: Policy;
+  authenticator: Authenticator;
+  /** Keys that are made while the gateway runs; undefined where nothing is kept. */
+  keys: (() => Promise<KeyStore>) | undefined;
+  /** What every instance knows within seconds; undefined where nothing is kept. */
+  control: Control | undefined;
   /** Whether the caller may call the model at all, and now. */
   admit: Limiter["admit"];
   limiter: Limiter;
-  /** Keys that are made at run time; undefined where nothing is kept. */
-  keys: (() => Promise<KeyStore>) | undefined;
-  /** What every instance must know of: revoked keys, limits that are set at run time. */
-  control: (() => Promise<Control>) | undefined;
   fetchMedia: MediaFetcher;
   metrics: Metrics;
   clock: Clock;
@@ -79,18 +85,9 @@ export type Gateway = ((call: Call, invocation: Invocation, failure?: unknown) =
   sweep: () => Promise<void>;
 };
 
-/** The threads open once, at the first call that needs them; a failure is told each time, not kept. */
-const openOnce = (
-  storage: (() => Promise<Storage>) | undefined,
-  models: ModelServices,
-  limits: HeddleConfig["threads"],
-): (() => Promise<Threads>) | undefined => {
-  if (storage === undefined) return undefined;
-  let opening: Promise<Threads> | undefined;
-  const open = async (): Promise<Threads> => {
-    const [{ openThreads }, opened] = await Promise.all([import("./turns/open.ts"), storage()]);
-    return openThreads(opened, models, limits);
-  };
+/** Opened once, at the first call that needs it; a failure is told each time, not kept. */
+const once = <T>(open: () => Promise<T>): (() => Promise<T>) => {
+  let opening: Promise<T> | undefined;
   return () => {
     opening ??= open().catch((thrown: unknown) => {
       opening = undefined;
@@ -100,8 +97,22 @@ const openOnce = (
   };
 };
 
+const threadsOf = (
+  storage: (() => Promise<Storage>) | undefined,
+  models: ModelServices,
+  limits: HeddleConfig["threads"],
+): (() => Promise<Threads>) | undefined =>
+  storage === undefined
+    ? undefined
+    : once(async () => {
+        const [{ openThreads }, opened] = await Promise.all([import("./turns/open.ts"), storage()]);
+        return openThreads(opened, models, limits);
+      });
+
 const createServices = (platform: Platform, config: HeddleConfig): Services => {
   const clock = platform.clock ?? systemClock;
+  const storage = platform.storage === undefined ? undefined : once(platform.storage);
+  const table = storage === undefined ? undefined : async (): Promise<Table> => (await storage()).table;
   const registry = createRegistry(config.providers, { transport: platform.transport, now: clock.now });
   const resolve = createResolver({
     aliases: new Map(config.models.map((model) => [model.name, model])),
@@ -127,6 +138,9 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     });
   };
   const policy = createPolicy(config.auth.roles);
+  const control = table === undefined ? undefined : createControl(table, clock);
+  const { secrets } = platform;
+  const authenticator = createAuthenticator({ config, secrets, table, control, policy, clock });
   const accounting = createAccounting();
   const { limiter } = accounting;
   const admit: Limiter["admit"] = (demand) => {
@@ -151,16 +165,17 @@ const createServices = (platform: Platform, config: HeddleConfig): Services => {
     chat,
     meter,
     policy,
+    authenticator,
+    keys: authenticator.keys,
+    control,
     admit,
     limiter,
-    keys: undefined,
-    control: undefined,
     fetchMedia,
     metrics,
     clock,
     makerOf: async (route) => (await prepare(route, "openai-responses")).target.maker,
-    threads: openOnce(
-      platform.storage,
+    threads: threadsOf(
+      storage,
       {
         resolve,
         prepare: async (route, wire) => prepare(route, wire),
@@ -224,30 +239,25 @@ const nobody: Caller = { name: "none", open: true, tenant: "", owner: "", user: 
 export const createGateway = (platform: Platform, config: HeddleConfig): Gateway => {
   const services = createServices(platform, config);
   const routes = routesOf(config);
-  const authenticate = createAuthenticator(config.auth);
   const isOpen = config.auth.mode === "open";
   const origins = config.cors?.origins ?? [];
 
   /** A refusal has a record, as every call has. */
-  const callerOf = (call: Call, { requestId, waitUntil }: Invocation, { traceId }: Trace): Caller => {
-    try {
-      return authenticate(call);
-    } catch (thrown) {
-      const error = toGatewayError(thrown);
-      services
-        .meter({
-          requestId,
-          traceId,
-          wire: wireOf(call).id,
-          operation: "authenticate",
-          model: "",
-          stream: false,
-          caller: nobody,
-          waitUntil,
-        })
-        .finish(error.status, error);
-      throw error;
-    }
+  const recordRefusal = (call: Call, { requestId, waitUntil }: Invocation, thrown: unknown): GatewayError => {
+    const error = toGatewayError(thrown);
+    services
+      .meter({
+        requestId,
+        traceId: traceOf(call.headers).traceId,
+        wire: wireOf(call).id,
+        operation: "authenticate",
+        model: "",
+        stream: false,
+        caller: nobody,
+        waitUntil,
+      })
+      .finish(error.status, error);
+    return error;
   };
 
   const answer = (call: Call, invocation: Invocation): Promise<Reply> | Reply => {
@@ -255,30 +265,49 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     if (isOpen) refuseStrangers(call, origins);
     const { route, params } = findRoute(routes, call);
     const trace = traceOf(call.headers);
-    const caller = route.action === "none" ? nobody : callerOf(call, invocation, trace);
-    const context: RouteContext = {
-      call,
-      invocation,
-      params,
-      query: () => new URLSearchParams(call.query),
-      wire: wireOf(call),
-      caller,
-      trace,
-      services,
+    const serve = (caller: Caller, within: Invocation): Promise<Reply> | Reply => {
+      const context: RouteContext = {
+        call,
+        invocation: within,
+        params,
+        query: () => new URLSearchParams(call.query),
+        wire: wireOf(call),
+        caller,
+        trace,
+        services,
+      };
+      if (route.action !== "none")
+        try {
+          enforce(services.policy, caller, route.action);
+        } catch (thrown) {
+          if (route.refused === undefined) throw thrown;
+          return route.refused(context).then(() => Promise.reject(toGatewayError(thrown)));
+        }
+      const key = call.headers["idempotency-key"];
+      if (key !== undefined && route.secret === true)
+        throw invalid("idempotency-key", "an answer that holds a key is not kept: leave the header out");
+      return key === undefined || route.method !== "POST" || services.threads === undefined
+        ? route.handle(context)
+        : import("./routes/idempotent.ts").then(({ onceUnder }) => onceUnder(key, context, route));
     };
-    if (route.action !== "none")
-      try {
-        enforce(services.policy, caller, route.action);
-      } catch (thrown) {
-        if (route.refused === undefined) throw thrown;
-        return route.refused(context).then(() => Promise.reject(toGatewayError(thrown)));
-      }
-    const key = call.headers["idempotency-key"];
-    if (key !== undefined && route.secret === true)
-      throw invalid("idempotency-key", "an answer that holds a key is not kept: leave the header out");
-    return key === undefined || route.method !== "POST" || services.threads === undefined
-      ? route.handle(context)
-      : import("./routes/idempotent.ts").then(({ onceUnder }) => onceUnder(key, context, route));
+    if (route.action === "none") return serve(nobody, invocation);
+    const refuseAs = (thrown: unknown): never => {
+      throw recordRefusal(call, invocation, thrown);
+    };
+    const admit = ({ caller, verified }: Authenticated): Promise<Reply> | Reply => {
+      if (verified === undefined) return serve(caller, invocation);
+      const known = verified.catch(refuseAs);
+      return mayRunAhead(route, call)
+        ? runAhead(known, invocation, (within) => serve(caller, within))
+        : known.then(() => serve(caller, invocation));
+    };
+    let authenticated: ReturnType<Authenticator["authenticate"]>;
+    try {
+      authenticated = services.authenticator.authenticate(call, invocation.waitUntil);
+    } catch (thrown) {
+      return refuseAs(thrown);
+    }
+    return authenticated instanceof Promise ? authenticated.catch(refuseAs).then(admit) : admit(authenticated);
   };
 
   const refuse = (call: Call, invocation: Invocation, thrown: unknown): Reply => {

@@ -37,7 +37,11 @@ const chain = (model: ModelConfig, byName: ReadonlyMap<string, ModelConfig>): st
     .join(", then ");
 
 const accessOf = ({ auth }: HeddleConfig): string =>
-  auth.mode === "keys" ? `keys of ${auth.keys.map((key) => key.name).join(", ")}` : "open, on loopback only";
+  auth.mode === "open"
+    ? "open, on loopback only"
+    : auth.keys.length > 0
+      ? `keys of ${auth.keys.map((key) => key.name).join(", ")}`
+      : "keys that are made while it runs";
 
 const summary = (config: HeddleConfig): string => {
   const byName = new Map(config.models.map((model) => [model.name, model]));

@@ -2,6 +2,9 @@
 import { join } from "node:path";
 import type { HeddleConfig } from "../../lib/config-types.ts";
 import type { Clock } from "../../lib/routing/retry.ts";
+import { createCachedSecrets } from "../../lib/secrets/cached.ts";
+import { createLocalSecrets } from "../../lib/secrets/local.ts";
+import type { Secrets } from "../../lib/secrets/secrets.ts";
 import type { Log } from "../../lib/telemetry/log.ts";
 import type { Storage } from "../../lib/turns/services.ts";
 
@@ -15,6 +18,16 @@ export type LocalStorage = {
 
 /** How long background work may take to end when the server stops; what answers callers has had its own time. */
 const closeMs = 2_000;
+
+/** Environment variables first. Files are made only where things are kept at all. */
+export const localSecrets = (
+  { dataDir, storage }: Pick<HeddleConfig, "dataDir" | "storage">,
+  variable: (name: string) => string | undefined,
+): Secrets =>
+  createCachedSecrets(
+    createLocalSecrets({ variable, ...(storage === "none" ? {} : { folder: join(dataDir, "secrets") }) }),
+    { now: Date.now },
+  );
 
 export const createLocalStorage = (config: Pick<HeddleConfig, "dataDir">, clock: Clock, log: Log): LocalStorage => {
   let handle: (id: string) => Promise<void> = () => Promise.resolve();

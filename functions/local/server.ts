@@ -6,7 +6,7 @@ import { createUndiciTransport } from "../../lib/http/undici-transport.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
 import { systemClock } from "../../lib/routing/retry.ts";
 import { createHttpServer } from "./http.ts";
-import { createLocalStorage } from "./platform.ts";
+import { createLocalStorage, localSecrets } from "./platform.ts";
 
 /** How often runs are looked for whose process died. */
 const sweepMs = 5_000;
@@ -17,11 +17,16 @@ export type RunningServer = {
   stop: () => Promise<void>;
 };
 
-/** Starts to listen. Rejects where the address is taken. `write` takes log lines without their line end. */
-export const startServer = async (
-  config: HeddleConfig,
-  options: { version: string; write: (line: string) => void },
-): Promise<RunningServer> => {
+export type ServerOptions = {
+  version: string;
+  /** Takes log lines without their line end. */
+  write: (line: string) => void;
+  /** An environment variable that holds a secret: HEDDLE_PEPPER. Default: none is set. */
+  variable?: (name: string) => string | undefined;
+};
+
+/** Starts to listen. Rejects where the address is taken. */
+export const startServer = async (config: HeddleConfig, options: ServerOptions): Promise<RunningServer> => {
   const transport = createUndiciTransport(config.timeouts);
   const log = createLog({ level: config.log.level, write: options.write });
   const storage = createLocalStorage(config, systemClock, log);
@@ -32,6 +37,7 @@ export const startServer = async (
       log,
       version: options.version,
       draining: () => draining,
+      secrets: localSecrets(config, options.variable ?? (() => undefined)),
       ...(config.storage === "none" ? {} : { storage: storage.open }),
     },
     config,

@@ -146,8 +146,6 @@ export const authProblems = ({ mode, keys }: AuthConfig, host: HostSetting): Pro
   const problems: Problem[] = [];
   if (mode === "open" && !isLoopback(host.value))
     problems.push({ ...host.place, message: "open access listens on loopback only; expected 127.0.0.1, or auth.keys" });
-  if (mode === "keys" && keys.length === 0)
-    problems.push({ path: ["auth", "keys"], message: "expected at least 1 entry" });
   keys.forEach(({ name, key }, at) => {
     const sameName = keys.findIndex((other) => other.name === name);
     if (sameName < at)

@@ -36,8 +36,11 @@ const descriptions: Readonly<Record<string, string>> = {
   "server.bodyTimeoutMs": "Default 60000.",
   "server.heartbeatMs": "Silence after which a stream gets a heartbeat. Default 12000.",
   "server.drainMs": "How long running answers may end when the server stops. Default 30000.",
-  "auth.mode": "Default keys where there are any, else open, which listens on loopback only.",
+  "auth.mode":
+    "Default keys where there are any, else open, which listens on loopback only. keys: those of auth.keys, and those made while it runs.",
   "auth.keys": "Who may call. The name stands in logs, the key nowhere.",
+  "auth.onStoreFailure":
+    "Whether keys that prove themselves pass while the store can't tell whether they are revoked. Default closed. Other keys never do, unless they were read within 15 minutes.",
   cors: "Browsers of other origins; absent, none may call.",
   "cors.origins": 'Such as https://app.example.com; ["*"] is anyone, without credentials.',
   "cors.headers": 'Default ["*"]: what the browser asks for.',

@@ -183,6 +183,7 @@ export const configSchema = z.strictObject({
         ),
       ),
       roles: z.exactOptional(z.record(text, list)),
+      onStoreFailure,
     }),
   ),
   limits: z.exactOptional(

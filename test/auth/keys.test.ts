@@ -1,6 +1,10 @@
 // Static keys: who is let in, in constant time, on every route and in every wire's own words.
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { createAuthenticator } from "../../lib/auth/static-keys.ts";
+import { createAuthenticator as createFull } from "../../lib/auth/authenticator.ts";
+import type { Caller } from "../../lib/auth/caller.ts";
+import { createPolicy } from "../../lib/auth/policy.ts";
+import type { AuthConfig } from "../../lib/config-types.ts";
+import type { Call } from "../../lib/model/call.ts";
 import { clientWireIds } from "../../lib/model/wire-id.ts";
 import { GatewayError } from "../../lib/model/error.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
@@ -11,6 +15,22 @@ const keys = [
   { name: "second", key: "canary-key-of-the-second" },
   { name: "third", key: "canary-clé-with-ünicode" },
 ];
+/** Nothing is waited for with keys of the configuration. */
+const createAuthenticator = (auth: AuthConfig): ((call: Call) => Caller) => {
+  const { authenticate } = createFull({
+    config: { auth, environment: "development" },
+    secrets: undefined,
+    table: undefined,
+    control: undefined,
+    policy: createPolicy(),
+    clock: { now: () => 0 },
+  });
+  return (call) => {
+    const found = authenticate(call, () => undefined);
+    if (found instanceof Promise) throw new Error("it waits");
+    return found.caller;
+  };
+};
 const callWith = (key: string): Parameters<ReturnType<typeof createAuthenticator>>[0] => ({
   method: "POST",
   path: "/",

@@ -67,7 +67,6 @@ test.each([
     "auth:\n  keys: [{ name: me, key: short }]\n",
     "heddle.yaml:2: auth.keys[0].key: expected at least 16 characters",
   ],
-  ["keys asked for and none given", "auth:\n  mode: keys\n", "heddle.yaml:1: auth.keys: expected at least 1 entry"],
   [
     "an origin with a path",
     "cors:\n  origins:\n    - https://app.example.com/page\n",

@@ -30,6 +30,7 @@ export const startGateway = async (
   const rawLogs: string[] = [];
   const { url, stop } = await startServer(config, {
     version: "0.0.0-test",
+    variable: (name) => env[name],
     write: (line) => {
       rawLogs.push(line);
       logs.push(JSON.parse(line) as Record<string, unknown>);

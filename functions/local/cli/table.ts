@@ -21,8 +21,7 @@ export const cellText = (value: unknown): string => {
   if (value === undefined || value === null || value === "") return "-";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (Array.isArray(value)) return value.length === 0 ? "-" : value.map(cellText).join(",");
-  if (typeof value === "object") return plain(JSON.stringify(value));
-  return plain(String(value as string | number));
+  return plain(typeof value === "string" ? value : JSON.stringify(value));
 };
 
 /** Unix milliseconds to the second, in UTC. */

@@ -19,7 +19,10 @@ const text = { type: "string" } as const;
 /** Groups first, then numbers; columns of nothing but zeros are left out. */
 const columnsOf = (rows: readonly Row[]): Column[] =>
   [...new Set(rows.flatMap((row) => Object.keys(row)))]
-    .filter((name) => name !== "object" && rows.some((row) => row[name] !== 0 && row[name] !== undefined && row[name] !== null))
+    .filter(
+      (name) =>
+        name !== "object" && rows.some((row) => row[name] !== 0 && row[name] !== undefined && row[name] !== null),
+    )
     .map((name) => {
       const right = rows.every((row) => typeof row[name] === "number" || row[name] === undefined || row[name] === null);
       return {

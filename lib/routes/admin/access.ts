@@ -13,14 +13,14 @@ export const storeOf = async (context: RouteContext): Promise<ThreadStore> => (a
 const nothingKept = (): GatewayError =>
   new GatewayError("not_implemented", "Nothing is stored here: the configuration says storage: none.");
 
-export const keysOf = ({ services: { keys } }: RouteContext): Promise<KeyStore> => {
+export const keysOf = async ({ services: { keys } }: RouteContext): Promise<KeyStore> => {
   if (keys === undefined) throw nothingKept();
   return keys();
 };
 
-export const controlOf = ({ services: { control } }: RouteContext): Promise<Control> => {
+export const controlOf = ({ services: { control } }: RouteContext): Control => {
   if (control === undefined) throw nothingKept();
-  return control();
+  return control;
 };
 
 const longestName = 256;

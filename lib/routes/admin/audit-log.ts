@@ -2,11 +2,9 @@
 import type { Caller } from "../../auth/caller.ts";
 import { GatewayError } from "../../model/error.ts";
 import { asNumber, asObject, asString, type JsonObject } from "../../model/json.ts";
-import type { Item } from "../../stores/table.ts";
+import type { Item, Table } from "../../stores/table.ts";
 import { safe } from "../../model/storage-key.ts";
 import { byTime } from "../../threads/keys.ts";
-import type { ThreadStore } from "../../threads/store.ts";
-import type { RouteContext } from "../route.ts";
 
 /** `intended`: it was begun, and its end could not be written down. `refused`: the caller had no right to it. */
 export type AuditOutcome = "intended" | "done" | "failed" | "refused";
@@ -27,6 +25,12 @@ export type AuditEntry = {
   /** Names of fields and the values they were given, where those are no secrets. */
   changes: JsonObject;
 };
+
+/** What the log is written with. `newId`: 24 characters. */
+export type AuditStore = { table: Table; clock: { now: () => number }; newId: () => string };
+
+/** Who acts, and in which call. */
+export type Acting = { caller: Caller; invocation: { requestId: string } };
 
 const monthOf = (ms: number): string => new Date(ms).toISOString().slice(0, 7);
 export const auditPartition = (tenant: string, ms: number): string => `${safe(tenant)}/audit/${monthOf(ms)}`;
@@ -67,8 +71,8 @@ export type Intent = {
 const actorOf = ({ key, name, tenant }: Caller): AuditEntry["actor"] => ({ key, name, tenant });
 
 const write = async (
-  store: ThreadStore,
-  { caller, invocation }: RouteContext,
+  store: AuditStore,
+  { caller, invocation }: Acting,
   { action, target, tenant, changes = {} }: Intent,
   outcome: AuditOutcome,
 ): Promise<(outcome: AuditOutcome, target?: string) => Promise<void>> => {
@@ -97,8 +101,8 @@ const write = async (
  * (`storage`); where the last can't be written the entry stays `intended`. `targetOf`: the name of what was made, where it has none before.
  */
 export const audited = async <T>(
-  store: ThreadStore,
-  context: RouteContext,
+  store: AuditStore,
+  context: Acting,
   intent: Intent,
   work: () => Promise<T>,
   targetOf?: (made: T) => string,
@@ -123,7 +127,11 @@ const writtenDown = new WeakSet<Error>();
 export const isWrittenDown = (thrown: unknown): boolean => thrown instanceof Error && writtenDown.has(thrown);
 
 /** What a caller had no right to. The refusal stands whether or not it can be written down. */
-export const auditRefusal = async (store: ThreadStore, context: RouteContext, action: string): Promise<void> => {
+export const auditRefusal = async (
+  store: AuditStore,
+  context: Acting & { params: readonly string[] },
+  action: string,
+): Promise<void> => {
   const { caller, params } = context;
   await write(store, context, { action, target: params[0] ?? "", tenant: caller.tenant }, "refused").catch(
     () => undefined,
@@ -154,7 +162,7 @@ const monthBefore = (month: string): string => {
 
 /** The newest first. `next` is where the page after begins. */
 export const readAudit = async (
-  store: ThreadStore,
+  store: AuditStore,
   { tenant, from, to, actor, action, limit, cursor }: AuditQuery,
 ): Promise<{ entries: AuditEntry[]; next?: { month: string; at: string } }> => {
   const fits = (entry: AuditEntry): boolean =>

@@ -55,7 +55,7 @@ const named = async (context: RouteContext, tenant: string, key?: string, user?:
 };
 
 const allBudgets = async (context: RouteContext, { whose, own }: Named): Promise<Budget[]> => {
-  const { budgets } = await (await controlOf(context)).state();
+  const { budgets } = await controlOf(context).state();
   const from = (rules: readonly BudgetRule[], source: Budget["source"]): Budget[] =>
     budgetsFor(rules, whose).map((rule) => ({ rule, source }));
   return [...from(context.services.config.limits.budgets, "configuration"), ...from(budgets, "runtime"), ...own];

@@ -4,9 +4,9 @@ import { GatewayError } from "../../model/error.ts";
 import type { JsonObject } from "../../model/json.ts";
 import type { Reply } from "../../model/call.ts";
 import { json, type RouteContext } from "../route.ts";
-import { bodyFields } from "../threads/access.ts";
+import { bodyFields, naming } from "../threads/access.ts";
 import { listObject, pageOf } from "../threads/objects.ts";
-import { checkOwner, keysOf, storeOf, tenantFor, tenantOf } from "./access.ts";
+import { keysOf, storeOf, tenantFor, tenantOf } from "./access.ts";
 import { audited } from "./audit-log.ts";
 import { decodeKeyChange, decodeNewKey, keyChangeFields, keyObject, newKeyFields } from "./key-fields.ts";
 
@@ -14,6 +14,16 @@ import { decodeKeyChange, decodeNewKey, keyChangeFields, keyObject, newKeyFields
 const keyParam = ({ params: [id = ""] }: RouteContext): string => {
   if (!/^[A-Za-z0-9]{1,64}$/.test(id)) throw new GatewayError("not_found", "No such key.", { param: "key_id" });
   return id;
+};
+
+/** The key store's names of fields, where this API has others. */
+const fieldNames = {
+  selfProving: "self_proving",
+  notBefore: "not_before",
+  expiresAt: "expires_at",
+  overlapSeconds: "overlap_seconds",
+  "limits.requestsPerMinute": "limits.requests_per_minute",
+  "limits.tokensPerMinute": "limits.tokens_per_minute",
 };
 
 /** The only answer that holds a key: kept by nobody on its way. */
@@ -31,12 +41,11 @@ export const createKeyRoute = async (context: RouteContext): Promise<Reply> => {
   const now = store.clock.now();
   const wanted = decodeNewKey(bodyFields(context, newKeyFields), now);
   const tenant = tenantFor(caller, wanted.tenant);
-  checkOwner(caller, wanted.owner ?? wanted.name);
   const created = await audited(
     store,
     context,
     { action: "keys.create", target: "", tenant, changes: asJson(wanted) },
-    () => keys.create(caller, wanted),
+    () => naming(fieldNames, keys.create(caller, wanted)),
     ({ record }) => record.id,
   );
   return createdReply(201, created, now);
@@ -72,7 +81,9 @@ const changed = async <T>(
 ): Promise<T> => {
   const [store, keys] = await Promise.all([storeOf(context), keysOf(context)]);
   const record = await keys.get(context.caller, keyParam(context));
-  return audited(store, context, { action, target: record.id, tenant: record.tenant, changes }, () => work(record));
+  return audited(store, context, { action, target: record.id, tenant: record.tenant, changes }, () =>
+    naming(fieldNames, work(record)),
+  );
 };
 
 export const patchKeyRoute = async (context: RouteContext): Promise<Reply> => {

@@ -62,7 +62,7 @@ const allRules = async (context: RouteContext, kind: RuleKind): Promise<Found[]>
   const { caller, services } = context;
   const asked = nameIn(context.query().get("tenant"), "tenant");
   const only = asked === undefined ? undefined : tenantFor(caller, asked);
-  const state = await (await controlOf(context)).state();
+  const state = await controlOf(context).state();
   return [
     ...visible(listOf(services.config.limits, kind), caller, only).map((rule): Found => ({
       rule,
@@ -171,7 +171,7 @@ const store = async (
   kind: RuleKind,
   { rule, replaced, what }: { rule: Rule; replaced?: Rule; what: string },
 ): Promise<void> => {
-  const control = await controlOf(context);
+  const control = controlOf(context);
   const place = replaced ?? rule;
   const kept = (state: ControlState): Rule[] =>
     listOf(state, kind).filter((other) => replaced === undefined || !isSame(other, place));
@@ -216,7 +216,7 @@ export const deleteRule = async (context: RouteContext, kind: RuleKind): Promise
   const found = await findRule(context, kind);
   checkMayChange(found, context.caller);
   const { rule } = found;
-  const control = await controlOf(context);
+  const control = controlOf(context);
   await audited(
     await storeOf(context),
     context,
