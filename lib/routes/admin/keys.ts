@@ -12,7 +12,7 @@ import { decodeKeyChange, decodeNewKey, keyChangeFields, keyObject, newKeyFields
 
 /** What can't be an id names nothing: no store is asked. */
 const keyParam = ({ params: [id = ""] }: RouteContext): string => {
-  if (!/^[A-Za-z0-9]{1,64}$/.test(id)) throw new GatewayError("not_found", "No such key.", { param: "key_id" });
+  if (!/^[A-Za-z0-9]{1,64}$/.test(id)) throw new GatewayError("not_found", "No such key.");
   return id;
 };
 

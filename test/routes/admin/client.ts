@@ -1,9 +1,17 @@
 // Callers of the admin API on a gateway that keeps things.
-import { type Answer, type Body, clientOf as threadClient, at, dataOf, expectProblem } from "../threads/client.ts";
+import {
+  type Answer,
+  type Body,
+  clientOf as threadClient,
+  at,
+  dataOf,
+  expectProblem,
+  textAt,
+} from "../threads/client.ts";
 import { dataFolder } from "../../support/data.ts";
 import { startGateway, type TestGateway } from "../../support/gateway.ts";
 
-export { type Answer, at, type Body, dataOf, expectProblem, threadClient };
+export { type Answer, at, type Body, dataOf, expectProblem, textAt, threadClient };
 
 export const adminKey = "canary-admin-key-0123456789-0123456789";
 export const keyOf = (name: string): string => `canary-${name}-key-0123456789`;
