@@ -136,6 +136,8 @@ export type AuthConfig = {
   /** `open` is allowed on loopback only. */
   mode: "open" | "keys";
   keys: {
+    /** What limits and usage count it under. Default: `config:` and the name. */
+    id?: string;
     name: string;
     key: string;
     /** Whose threads the key works on: nothing of another tenant, or of another owner within it, can be reached. Default `default`, and the key's name. */

@@ -1,4 +1,5 @@
 // The only reader of the environment and of heddle.yaml: parsed once, defaulted, checked beyond its shape.
+import { bootstrapKey, bootstrapProblem } from "./auth/bootstrap.ts";
 import type { HeddleConfig, ModelConfig, ProviderConfig } from "./config-types.ts";
 import { authProblems, corsProblems, modelProblems, providerProblems, siiliProblems } from "./config/checks.ts";
 import { authOf, identityProblems, issuerProblems } from "./config/auth.ts";
@@ -144,7 +145,13 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   const shared = sharedVariables(env, file, notices);
 
   const environment = read.oneOf("HEDDLE_ENV", environments) ?? file.environment ?? "development";
-  const keys = file.auth?.keys ?? [];
+  const adminKey = env["HEDDLE_ADMIN_KEY"];
+  const refused = adminKey === undefined ? undefined : bootstrapProblem(adminKey);
+  if (refused !== undefined) problems.push({ file: "environment", path: ["HEDDLE_ADMIN_KEY"], message: refused });
+  const keys: HeddleConfig["auth"]["keys"] = [
+    ...(file.auth?.keys ?? []),
+    ...(adminKey === undefined || refused !== undefined ? [] : [bootstrapKey(adminKey)]),
+  ];
   const config: HeddleConfig = {
     environment,
     providers: providersOf(file, env, environment),

@@ -1,6 +1,6 @@
 // The gateway: the route table and the only error boundary. A call in, a reply out; it never throws.
 import type { Call, Headers, Invocation, Reply } from "./model/call.ts";
-import { GatewayError, toGatewayError } from "./model/error.ts";
+import { GatewayError, invalid, toGatewayError } from "./model/error.ts";
 import type { Usage } from "./model/usage.ts";
 import { createChat, createPreparer, forwardedHeaders } from "./chat.ts";
 import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
@@ -302,7 +302,6 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     const trace = traceOf(call.headers);
     const serve = (given: Caller, within: Invocation): Promise<Reply> | Reply => {
       const caller = route.action === "none" ? given : actingAs(given, call.headers[actingHeader]);
-      if (route.action !== "none") enforce(services.policy, caller, route.action);
       const context: RouteContext = {
         call,
         invocation: within,
@@ -313,7 +312,16 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
         trace,
         services,
       };
+      if (route.action !== "none")
+        try {
+          enforce(services.policy, caller, route.action);
+        } catch (thrown) {
+          if (route.refused === undefined) throw thrown;
+          return route.refused(context).then(() => Promise.reject(toGatewayError(thrown)));
+        }
       const key = call.headers["idempotency-key"];
+      if (key !== undefined && route.secret === true)
+        throw invalid("idempotency-key", "an answer that holds a key is not kept: leave the header out");
       return key === undefined || route.method !== "POST" || services.threads === undefined
         ? route.handle(context)
         : import("./routes/idempotent.ts").then(({ onceUnder }) => onceUnder(key, context, route));

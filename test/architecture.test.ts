@@ -24,7 +24,7 @@ const allowed: Record<string, readonly string[]> = {
   threads: ["model", "stores", "blobs", "queues"],
   queues: ["model"],
   blobs: ["model", "remote"],
-  config: ["model", "config-types", "providers", "wires"],
+  config: ["model", "config-types", "providers", "wires", "auth"],
   "config-types": ["providers", "wires", "auth"],
   chat: ["model", "http", "wires", "providers", "routing", "telemetry", "auth", "limits"],
   turns: [

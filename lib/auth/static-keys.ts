@@ -30,7 +30,7 @@ export const createStaticKeys = (auth: AuthConfig): ((credential: string) => Cal
     slot[slotSize - 1] = slot.write(fits ? text : hash("sha256", text, "hex"));
     slot[slotSize - 2] = fits ? 0 : 1;
   };
-  const keys = auth.keys.map(({ name, key, tenant = defaultTenant, owner = name, ...rest }) => {
+  const keys = auth.keys.map(({ name, id = `config:${name}`, key, tenant = defaultTenant, owner = name, ...rest }) => {
     const slot = Buffer.alloc(slotSize);
     write(slot, key);
     const { roles = ["operator"], everywhere, scopes, limits } = rest;
@@ -40,7 +40,7 @@ export const createStaticKeys = (auth: AuthConfig): ((credential: string) => Cal
       tenant,
       owner,
       user: owner,
-      key: `config:${name}`,
+      key: id,
       roles,
       ...(everywhere === undefined ? {} : { everywhere }),
       ...(scopes === undefined ? {} : { scopes }),

@@ -35,7 +35,7 @@ export const preflight = (rules: CorsRules, call: Call): Reply | undefined => {
   const headers = corsHeaders(rules, origin);
   delete headers["access-control-expose-headers"];
   if (headers["access-control-allow-origin"] === undefined) return { status: 204, headers, body: "" };
-  headers["access-control-allow-methods"] = "GET, POST, PATCH, DELETE";
+  headers["access-control-allow-methods"] = "GET, POST, PUT, PATCH, DELETE";
   // A plain * never covers `authorization`: what is asked for is named.
   const allowed = rules.headers.includes("*") ? asked : rules.headers.join(", ");
   if (allowed !== undefined && allowed !== "") headers["access-control-allow-headers"] = allowed;

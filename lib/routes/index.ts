@@ -4,6 +4,7 @@ import type { Call } from "../model/call.ts";
 import type { ClientWireId } from "../model/wire-id.ts";
 import type { ClientWire } from "../wires/wire.ts";
 import { clientWires } from "../wires/index.ts";
+import { adminRoutes } from "./admin/index.ts";
 import { chatRoutes } from "./chat.ts";
 import { countRoutes } from "./count-tokens.ts";
 import { healthRoutes } from "./health.ts";
@@ -22,6 +23,7 @@ const routesEverywhere: readonly Route[] = [
   ...serviceRoutes,
   ...threadRoutes,
   ...healthRoutes,
+  ...adminRoutes,
 ];
 
 /** Those that stand where the configuration says come last. */

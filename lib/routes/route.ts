@@ -27,12 +27,16 @@ export type RouteContext = {
 };
 
 export type Route = {
-  method: "GET" | "POST" | "PATCH" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Matched against the whole path. */
   pattern: RegExp;
   /** What a caller must be allowed to do; `none` for probes that need no key. */
   action: Action | "none";
   handle: (context: RouteContext) => Promise<Reply> | Reply;
+  /** Told of a caller that may not do it, before the refusal: to write it down. Never rejects. */
+  refused?: (context: RouteContext) => Promise<void>;
+  /** Its answer holds a key, and is never stored: an Idempotency-Key is refused. */
+  secret?: true;
   /** The answer of a turn that was begun by the same call before. Absent: as chat wires give it (`replyOfTurn`). */
   replay?: (context: RouteContext, turn: Turn) => Promise<Reply>;
 };

@@ -65,7 +65,7 @@ test("a preflight names what was asked for, as a plain * covers no authorization
     headers: {
       vary: "Origin",
       "access-control-allow-origin": app,
-      "access-control-allow-methods": "GET, POST, PATCH, DELETE",
+      "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
       "access-control-allow-headers": "authorization,content-type",
       "access-control-max-age": "600",
     },
