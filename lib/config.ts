@@ -1,7 +1,14 @@
 // The only reader of the environment and of heddle.yaml: parsed once, defaulted, checked beyond its shape.
 import { bootstrapKey, bootstrapProblem } from "./auth/bootstrap.ts";
 import type { HeddleConfig, ModelConfig, ProviderConfig } from "./config-types.ts";
-import { authProblems, corsProblems, modelProblems, providerProblems, siiliProblems } from "./config/checks.ts";
+import {
+  authProblems,
+  corsProblems,
+  limitProblems,
+  modelProblems,
+  providerProblems,
+  siiliProblems,
+} from "./config/checks.ts";
 import { authOf, identityProblems, issuerProblems } from "./config/auth.ts";
 import { addressProblems, environmentOf, environmentProviders, normalised } from "./config/environment.ts";
 import { readConfigFile } from "./config/file.ts";
@@ -204,6 +211,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     ...issuerProblems(config.auth),
     ...identityProblems(config.auth),
     ...corsProblems(config.cors),
+    ...limitProblems(config.limits, config.storage),
   );
   if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);
 

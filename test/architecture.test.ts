@@ -44,6 +44,7 @@ const allowed: Record<string, readonly string[]> = {
   ],
   routes: ["*"],
   gateway: ["*"],
+  services: ["*"],
 };
 
 /** Packages that only providers, the implementations of ports and functions may load: the vendors' SDKs. */

@@ -1,5 +1,12 @@
 // What the grammar can't see: names that lead nowhere, access that is open to the world, settings that contradict each other.
-import type { AuthConfig, CorsConfig, ModelConfig, ProviderConfig, SiiliConfig } from "../config-types.ts";
+import type {
+  AuthConfig,
+  CorsConfig,
+  LimitsConfig,
+  ModelConfig,
+  ProviderConfig,
+  SiiliConfig,
+} from "../config-types.ts";
 import { claimant } from "../providers/claims.ts";
 import { hostOf } from "../providers/dialects.ts";
 import { providerKinds } from "../providers/provider.ts";
@@ -162,3 +169,42 @@ export const corsProblems = (cors: CorsConfig | undefined): Problem[] =>
   cors?.credentials === true && cors.origins.includes("*")
     ? [{ path: ["cors", "origins"], message: "expected the origins by name where credentials are allowed, not *" }]
     : [];
+
+/** Two rules of one name would count as one; a limit needs a place to count in; an alert is not sent in the clear. */
+export const limitProblems = ({ rates, budgets, webhook }: LimitsConfig, storage: string): Problem[] => {
+  const problems: Problem[] = [];
+  for (const [kind, rules] of [
+    ["rates", rates],
+    ["budgets", budgets],
+  ] as const) {
+    rules.forEach(({ name }, at) => {
+      const same = rules.findIndex((other) => other.name === name);
+      if (same < at)
+        problems.push({
+          path: ["limits", kind, at, "name"],
+          message: `the name is that of limits.${kind}[${same}] too`,
+        });
+      if (/^own\d*$/.test(name))
+        problems.push({ path: ["limits", kind, at, "name"], message: "own… is the name of keys' own limits" });
+    });
+    if (rules.length > 0 && storage === "none")
+      problems.push({
+        path: ["limits", kind],
+        message: "nothing is stored (storage: none): limits need a place to count in",
+      });
+  }
+  rates.forEach((rule, at) => {
+    const { requestsPerMinute, tokensPerMinute, concurrent } = rule;
+    if (requestsPerMinute === undefined && tokensPerMinute === undefined && concurrent === undefined)
+      problems.push({
+        path: ["limits", "rates", at],
+        message: "expected one of requestsPerMinute, tokensPerMinute and concurrent",
+      });
+  });
+  if (
+    webhook?.url.startsWith("http:") === true &&
+    !(URL.canParse(webhook.url) && isLoopback(new URL(webhook.url).hostname))
+  )
+    problems.push({ path: ["limits", "webhook", "url"], message: "expected https" });
+  return problems;
+};

@@ -10,8 +10,11 @@ import type { CallRecord } from "../telemetry/call-record.ts";
 import type { Log } from "../telemetry/log.ts";
 import { nanos, type UsageEntry } from "../usage/entry.ts";
 import type { UsageWriter } from "../usage/writer.ts";
-import type { Alerts, BudgetAlert } from "./alerting.ts";
-import type { EngineServices, Estimate } from "./engine.ts";
+import type { BudgetAlert } from "./alert-webhook.ts";
+import type { Alerts } from "./alerts.ts";
+import type { admit, EngineServices } from "./engine.ts";
+import { estimate } from "./estimate.ts";
+import type { sweepOrphans } from "./orphans.ts";
 import { type Rules, rulesFor } from "./rules.ts";
 import type { Demand, DemandTarget, Limiter, Permit } from "./types.ts";
 
@@ -50,9 +53,9 @@ export type Accounting = {
 
 /** What the first call that needs a store has loaded. */
 type Opened = {
-  engine: typeof import("./engine.ts");
+  admitted: typeof admit;
   engineServices: EngineServices;
-  sweepOrphans: typeof import("./orphans.ts").sweepOrphans;
+  sweepOrphans: typeof sweepOrphans;
   writer: UsageWriter;
   alerts: Alerts;
   add: (entry: UsageEntry) => Promise<void>;
@@ -108,21 +111,6 @@ const entryOf = (
   return entry;
 };
 
-/** The dearest reading of what is known: whether a prompt is cached, or spoken, is told after. */
-const variants = (input: number, output: number): Usage[] => [
-  { input, output },
-  { input, output, cacheWrite: input },
-  { input, output, cacheWrite: input, cacheWriteLong: input },
-  { input, output, inputAudio: input, outputAudio: output },
-];
-
-const unpriced = (target: DemandTarget): GatewayError =>
-  new GatewayError(
-    "permission",
-    `The price of '${target.provider}/${target.model.slice(0, 200)}' is not known, and the caller has a budget: it must be set under prices.`,
-    { param: "model" },
-  );
-
 export const createAccounting = (services: AccountingServices): Accounting => {
   const { limits, usage, table, dynamic, now, log } = services;
   const configured: Rules = limits;
@@ -133,8 +121,8 @@ export const createAccounting = (services: AccountingServices): Accounting => {
 
   const open = async (from: () => Promise<Table>): Promise<Opened> => {
     const [
-      engine,
-      { sweepOrphans },
+      { admit: admitted },
+      { sweepOrphans: swept },
       { createLanes },
       { createViews },
       { createAlerts },
@@ -146,7 +134,7 @@ export const createAccounting = (services: AccountingServices): Accounting => {
       import("./orphans.ts"),
       import("./lanes.ts"),
       import("./views.ts"),
-      import("./alerting.ts"),
+      import("./alerts.ts"),
       import("../usage/writer.ts"),
       import("../usage/tenants.ts"),
       from(),
@@ -180,7 +168,7 @@ export const createAccounting = (services: AccountingServices): Accounting => {
       log,
       add,
     };
-    ready = { engine, engineServices, sweepOrphans, writer, alerts, add };
+    ready = { admitted, engineServices, sweepOrphans: swept, writer, alerts, add };
     return ready;
   };
   const opened = (from: () => Promise<Table>): Promise<Opened> =>
@@ -188,28 +176,6 @@ export const createAccounting = (services: AccountingServices): Accounting => {
       opening = undefined;
       throw toGatewayError(thrown);
     }));
-
-  const estimate = (demand: Demand, rules: Rules): Estimate => {
-    const needed = rules.budgets.length > 0 || rules.rates.some(({ tokensPerMinute }) => tokensPerMinute !== undefined);
-    if (!needed) return { tokens: 0, cost: 0, input: 0, output: 0 };
-    const input = demand.inputTokens();
-    const asked = demand.outputTokens();
-    const answers = demand.answers();
-    let output = 0;
-    let cost = 0;
-    for (const target of demand.targets) {
-      const limit = services.outputLimit(target);
-      const most = (asked === undefined ? (limit ?? limits.outputTokens) : Math.min(asked, limit ?? asked)) * answers;
-      output = Math.max(output, most);
-      if (rules.budgets.length === 0) continue;
-      for (const reading of variants(input, most)) {
-        const price = services.cost(target, reading);
-        if (price !== undefined) cost = Math.max(cost, Math.ceil(price * 1e9));
-        else if (limits.unpriced === "refuse") throw unpriced(target);
-      }
-    }
-    return { tokens: input + output, cost, input, output };
-  };
 
   /** The store can't be asked: whoever has a limit that must hold is refused. */
   const storeDown = (rules: Rules, thrown: unknown): undefined => {
@@ -228,14 +194,14 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     given: Rules,
     all: Rules,
   ): Promise<Permit | undefined> => {
-    const most = estimate(demand, given);
+    const most = estimate(services, demand, given);
     // What costs nothing is under no budget (F40).
     const rules = most.cost > 0 ? given : { ...given, budgets: [] };
     if (rules.rates.length === 0 && rules.budgets.length === 0) return undefined;
     if (now() < downUntil) return storeDown(rules, undefined);
     try {
-      const { engine, engineServices } = await opened(from);
-      return await engine.admit(engineServices, demand, { rules, all }, most);
+      const { admitted, engineServices } = await opened(from);
+      return await admitted(engineServices, demand, { rules, all }, most);
     } catch (thrown) {
       const error = toGatewayError(thrown);
       if (error.code !== "storage") throw error;
@@ -282,8 +248,8 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     },
     sweep: async () => {
       if (table === undefined) return;
-      const { engineServices, sweepOrphans, alerts } = await opened(table);
-      await sweepOrphans(engineServices);
+      const { engineServices, sweepOrphans: swept, alerts } = await opened(table);
+      await swept(engineServices);
       await alerts.settled();
     },
     ready: async () => {

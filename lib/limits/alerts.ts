@@ -1,138 +1,98 @@
-// Tells somebody's server that a budget is nearly spent: one signed POST, tried a few times.
+// Who is told that a budget is nearly spent: each share of each period once, whichever instance sees it first.
+import { asNumber, type JsonObject } from "../model/json.ts";
+import { spendPartition } from "../usage/keys.ts";
+import type { Key, Table } from "../stores/table.ts";
+import type { BudgetAlert } from "./alert-webhook.ts";
+import { alertKey } from "./keys.ts";
+import type { Part, SumPart } from "./rules.ts";
 
-export type BudgetAlert = {
-  type: "budget.threshold";
-  tenant: string;
-  rule: string;
-  /** `key`, `user` or `tenant`. */
-  by: string;
-  /** The key's id, the user, or the tenant: whose budget it is. */
-  subject: string;
-  /** `2026-11-21`, `2026-11` or `total`. */
-  period: string;
-  /** The share that was passed: 0.8 is four fifths. */
-  share: number;
-  /** Dollars of the budget, and those that are spent and reserved. */
-  amount: number;
-  used: number;
-  /** ISO 8601. */
-  at: string;
+export type Alerts = {
+  /**
+   * Looks at the budgets of a call, in the background: once in some seconds each, and at once where `known`, what this instance has
+   * seen of the counts, says that there is something to tell.
+   */
+  look: (tenant: string, pk: string, parts: readonly Part[], known: (sk: string) => JsonObject | undefined) => void;
+  /** Resolves when what was looked at has been told. */
+  settled: () => Promise<void>;
 };
 
-/** `reason` is for a log: it holds no address, no secret, and nothing of an answer. */
-export type Delivery =
-  | { ok: true; attempts: number; status: number }
-  | { ok: false; attempts: number; status?: number; reason: string };
-
-export type AlertWebhook = {
-  url: string;
-  /** Base64, with or without `whsec_` before it, as standardwebhooks.com has it. */
-  secret?: string;
-};
-
-/** What a test may put in the place of the world. */
-export type AlertWorld = {
-  fetch: typeof fetch;
+export type AlertServices = {
+  table: Table;
   now: () => number;
-  sleep: (ms: number) => Promise<void>;
-  /** Unique: a receiver knows by it what it has already. The same on every try. */
-  newId: () => string;
+  tell: (alert: BudgetAlert) => Promise<void>;
+  /** Told of what could not be looked at; nothing depends on it. */
+  failed: (cause: unknown) => void;
 };
 
-const attempts = 3;
-const timeoutMs = 10_000;
-const firstPauseMs = 500;
+const lookAgainMs = 5_000;
+const mostRemembered = 10_000;
+const keptSeconds = 400 * 86_400;
 
-const world: AlertWorld = {
-  fetch: (...args) => fetch(...args),
-  now: Date.now,
-  sleep: (ms) =>
-    new Promise((resolve) => {
-      setTimeout(resolve, ms);
-    }),
-  newId: () => `msg_${crypto.randomUUID().replaceAll("-", "")}`,
-};
+const dueShares = ({ alerts, max }: SumPart, used: number): number[] =>
+  max <= 0 ? [] : alerts.filter((share) => used >= share * max);
 
-/** https, or plain http to this very machine. The address is the operator's own: private networks are allowed. */
-const mayBeCalled = (address: string): boolean => {
-  if (!URL.canParse(address)) return false;
-  const { protocol, hostname, username, password } = new URL(address);
-  if (username !== "" || password !== "") return false;
-  if (protocol === "https:") return true;
-  return protocol === "http:" && /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
-};
+export const createAlerts = (services: AlertServices): Alerts => {
+  const { table, now, tell } = services;
+  const lookedAt = new Map<string, number>();
+  const told = new Set<string>();
+  const running = new Set<Promise<void>>();
 
-/** Another try may be welcome: the receiver is overloaded, or broken for now. */
-const mayPass = (status: number): boolean => status === 408 || status === 425 || status === 429 || status >= 500;
+  // Of a tenant's shards the first that comes to a share speaks for all.
+  const markOf = (tenant: string, part: SumPart, share: number): Key => ({
+    pk: spendPartition(tenant, 0),
+    sk: alertKey(part.sk, part.field, share),
+  });
+  const isTold = (tenant: string, part: SumPart, share: number): boolean => {
+    const { pk, sk } = markOf(tenant, part, share);
+    return told.has(pk + sk);
+  };
 
-/** `status` is 0 where there was no answer. */
-type Tried = { status: number; reason?: string; again: boolean };
-
-const post = async (url: string, headers: Record<string, string>, body: string, send: typeof fetch): Promise<Tried> => {
-  try {
-    const response = await send(url, {
-      method: "POST",
-      headers,
-      body,
-      // A redirect could lead anywhere, and would take the signature along.
-      redirect: "manual",
-      signal: AbortSignal.timeout(timeoutMs),
+  const tellOnce = async (tenant: string, part: SumPart, share: number, used: number): Promise<void> => {
+    if (isTold(tenant, part, share)) return;
+    const mark = markOf(tenant, part, share);
+    const expiresAt = Math.ceil(now() / 1_000) + keptSeconds;
+    const written = await table.put({ ...mark, data: { at: now() }, expiresAt }, { item: "absent" });
+    if (told.size < mostRemembered) told.add(mark.pk + mark.sk);
+    if (!written.ok) return;
+    await tell({
+      type: "budget.threshold",
+      tenant,
+      rule: part.rule,
+      by: part.by,
+      subject: part.by === "tenant" ? tenant : part.subject,
+      period: part.period,
+      share,
+      amount: part.budget,
+      used: Number(((used / part.max) * part.budget).toFixed(9)),
+      at: new Date(now()).toISOString(),
     });
-    await response.body?.cancel();
-    const { status } = response;
-    if (status >= 200 && status < 300) return { status, again: false };
-    return { status, reason: `the webhook answered ${status}`, again: mayPass(status) };
-  } catch (thrown) {
-    const late = thrown instanceof Error && thrown.name === "TimeoutError";
-    return {
-      status: 0,
-      reason: late ? "the webhook did not answer in time" : "the webhook can't be reached",
-      again: true,
-    };
-  }
-};
+  };
 
-/**
- * Never throws: what came of it is a value, to be logged and counted. 10 seconds a try, 3 tries with a pause between that doubles; a
- * redirect is not followed. Signed afresh with each try, under one id.
- */
-export const deliverAlert = async (
-  webhook: AlertWebhook,
-  event: BudgetAlert,
-  { fetch: send, now, sleep, newId }: AlertWorld = world,
-): Promise<Delivery> => {
-  if (!mayBeCalled(webhook.url))
-    return { ok: false, attempts: 0, reason: "the webhook's address is neither https nor on this machine" };
-  const body = JSON.stringify(event);
-  const id = newId();
-  let signed: (at: Date) => string | undefined = () => undefined;
-  if (webhook.secret !== undefined)
-    try {
-      const { Webhook } = await import("standardwebhooks");
-      const signer = new Webhook(webhook.secret);
-      signed = (at) => signer.sign(id, at, body);
-    } catch {
-      // What it says may quote the secret.
-      return { ok: false, attempts: 0, reason: "the webhook's secret is not base64" };
-    }
-  for (let attempt = 1; ; attempt += 1) {
-    const at = new Date(now());
-    const signature = signed(at);
-    const { status, reason, again } = await post(
-      webhook.url,
-      {
-        "content-type": "application/json",
-        "user-agent": "heddle",
-        "webhook-id": id,
-        "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
-        ...(signature === undefined ? {} : { "webhook-signature": signature }),
-      },
-      body,
-      send,
-    );
-    if (reason === undefined) return { ok: true, attempts: attempt, status };
-    if (!again || attempt === attempts)
-      return { ok: false, attempts: attempt, ...(status === 0 ? {} : { status }), reason };
-    await sleep(firstPauseMs * 2 ** (attempt - 1));
-  }
+  const lookAt = async (tenant: string, pk: string, part: SumPart): Promise<void> => {
+    const item = await table.get({ pk, sk: part.sk });
+    const used = asNumber(item?.data[part.field]) ?? 0;
+    if (item === undefined) return;
+    for (const share of dueShares(part, used)) await tellOnce(tenant, part, share, used);
+  };
+
+  return {
+    look: (tenant, pk, parts, known) => {
+      for (const part of parts) {
+        if (part.kind !== "sum" || part.alerts.length === 0) continue;
+        const place = `${pk}\n${part.sk}\n${part.field}`;
+        const seen = asNumber(known(part.sk)?.[part.field]) ?? 0;
+        const news = dueShares(part, seen).some((share) => !isTold(tenant, part, share));
+        if (!news && now() - (lookedAt.get(place) ?? -Infinity) < lookAgainMs) continue;
+        if (lookedAt.size >= mostRemembered) lookedAt.clear();
+        lookedAt.set(place, now());
+        const work = lookAt(tenant, pk, part)
+          .catch(services.failed)
+          .finally(() => running.delete(work));
+        running.add(work);
+      }
+    },
+    settled: async () => {
+      await Promise.all(running);
+    },
+  };
 };

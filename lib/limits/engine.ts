@@ -9,7 +9,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { LimitsConfig, UsageConfig } from "../config-types.ts";
 import { spendPartition } from "../usage/keys.ts";
 import type { UsageEntry } from "../usage/entry.ts";
-import type { Alerts } from "./alerting.ts";
+import type { Alerts } from "./alerts.ts";
 import { rateHeaders } from "./headers.ts";
 import { refusalsOf, type Refusal, taking } from "./judge.ts";
 import { dueAt, reservationField, reservationIndex, sweepShards } from "./keys.ts";

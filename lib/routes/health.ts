@@ -1,5 +1,5 @@
 // Probes and numbers for those who run the gateway.
-import type { Services } from "../gateway.ts";
+import type { Services } from "../services.ts";
 import type { Route } from "./route.ts";
 import { json } from "./route.ts";
 

@@ -3,7 +3,7 @@ import type { Call, Invocation, Reply } from "../model/call.ts";
 import type { ChatCall } from "../chat/call.ts";
 import type { ClientWire, RequestContext } from "../wires/wire.ts";
 import type { Trace } from "../telemetry/trace.ts";
-import type { Services } from "../gateway.ts";
+import type { Services } from "../services.ts";
 import type { Turn } from "../turns/types.ts";
 import type { Caller } from "../auth/caller.ts";
 import type { Action } from "../auth/policy.ts";

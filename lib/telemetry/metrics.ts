@@ -5,6 +5,8 @@ export type Metrics = {
   record: (record: CallRecord) => void;
   /** A stream has begun; call what it gives when the stream is over, however it ended. */
   streamStarted: (wire: string) => () => void;
+  /** A budget has come to a share of its amount. */
+  budgetAlert: (rule: string, share: number) => void;
   render: () => string;
 };
 
@@ -170,6 +172,7 @@ export const createMetrics = (options: MetricsOptions = {}): Metrics => {
   const all = new Map<string, Series>();
   const models = new Set(options.models);
   const streams = new Map<string, number>();
+  const alerts = new Map<string, number>();
 
   const modelLabel = ({ provider, model, status }: CallRecord): string => {
     if (provider === "" || models.has(model)) return provider === "" ? "" : model;
@@ -209,6 +212,7 @@ export const createMetrics = (options: MetricsOptions = {}): Metrics => {
         increment(streams, wire, -1);
       };
     },
+    budgetAlert: (rule, share) => increment(alerts, `rule="${escape(rule)}",share="${share}"`),
     render: () => {
       let text = "";
       for (const { name, help, lines } of counters) {
@@ -223,6 +227,9 @@ export const createMetrics = (options: MetricsOptions = {}): Metrics => {
       }
       if (streams.size > 0) text += head("heddle_active_streams", "Streams that are being answered now.", "gauge");
       for (const [wire, count] of streams) text += `heddle_active_streams{wire="${escape(wire)}"} ${count}\n`;
+      if (alerts.size > 0)
+        text += head("heddle_budget_alerts_total", "Budgets that came to a share of their amount.", "counter");
+      for (const [labels, count] of alerts) text += `heddle_budget_alerts_total{${labels}} ${count}\n`;
       return text;
     },
   };

@@ -2,7 +2,7 @@
 import type { Caller } from "../../lib/auth/caller.ts";
 import type { LimitsConfig } from "../../lib/config-types.ts";
 import { type Accounting, createAccounting } from "../../lib/limits/accounting.ts";
-import type { BudgetAlert } from "../../lib/limits/alerting.ts";
+import type { BudgetAlert } from "../../lib/limits/alert-webhook.ts";
 import type { Rules } from "../../lib/limits/rules.ts";
 import type { Demand, Permit } from "../../lib/limits/types.ts";
 import type { Table } from "../../lib/stores/table.ts";

@@ -1,7 +1,7 @@
 // Budget alerts as a receiver sees them: a real server, and the verification of the library that receivers use.
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type AlertWorld, type BudgetAlert, deliverAlert } from "../../lib/limits/alerts.ts";
+import { type AlertWorld, type BudgetAlert, deliverAlert } from "../../lib/limits/alert-webhook.ts";
 import { startUpstream, type TestUpstream } from "../support/gateway.ts";
 
 const secret = `whsec_${Buffer.from("canary-webhook-secret-0123456789").toString("base64")}`;
