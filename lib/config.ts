@@ -182,7 +182,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
       host: env["HEDDLE_HOST"] ?? file.server?.host ?? "127.0.0.1",
       port: read.port("HEDDLE_PORT") ?? file.server?.port ?? 8787,
     },
-    auth: authOf(file),
+    auth: authOf(file, keys, read.oneOf("HEDDLE_AUTH", ["open", "keys"])),
     cors: corsOf(file),
     siili: { prefix: "", model: Object.keys(file.models ?? {})[0] ?? "echo/echo", ...file.siili },
     log: { level: read.oneOf("HEDDLE_LOG_LEVEL", levels) ?? file.log?.level ?? shared.level ?? "info" },

@@ -193,7 +193,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
       const place = parseThreadRef(id);
       if (place === undefined || services.threads === undefined) return;
       const { turns } = await services.threads();
-      await turns.work(place.tenant, place.thread);
+      await turns.work(place.space, place.thread);
     },
     sweep: async (): Promise<void> => {
       if (services.threads !== undefined) await (await services.threads()).turns.sweep();

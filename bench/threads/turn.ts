@@ -16,7 +16,7 @@ import { createThread } from "../../lib/threads/threads.ts";
 import { createFolder } from "../../lib/wires/shared/fold.ts";
 import type { Tally } from "./tally.ts";
 
-export const caller: Caller = { tenant: "bench", owner: "bench" };
+export const caller: Caller = { space: "bench", owner: "bench" };
 
 /** A question of about 50 tokens, an answer of 200 words at 25 a second. */
 const question = "What did the weaver say about the warp and the weft of this very cloth, and who asked? ".repeat(3);
@@ -86,7 +86,7 @@ export const newThread = async ({ store }: Bench, strategy: ContextStrategy): Pr
 /** Adds questions and answers until the thread has this many messages. */
 export const fill = async ({ store }: Bench, thread: string, messages: number): Promise<void> => {
   for (;;) {
-    const head = await findHead(store, caller.tenant, thread);
+    const head = await findHead(store, caller.space, thread);
     const missing = messages - (head?.nextSeq ?? 0);
     if (missing <= 0) return;
     await appendMessages(
@@ -123,7 +123,7 @@ export const runTurn = async (bench: Bench, thread: string, window: number): Pro
   const contextMs = performance.now() - asked;
 
   tally.phase("stream");
-  const place = { tenant: lease.head.tenant, thread: lease.head.id, run: lease.run };
+  const place = { space: lease.head.space, thread: lease.head.id, run: lease.run };
   const writer = createEventWriter(store, place, lease.fence, lease.firstEvent);
   writer.answeredBy({ provider: "some", model: "model", maker: "bench" });
   const say = async (event: StreamEvent): Promise<void> => {
@@ -154,7 +154,7 @@ export const runTurn = async (bench: Bench, thread: string, window: number): Pro
   const endMs = performance.now() - ending;
 
   tally.phase("summary");
-  const head = await findHead(store, caller.tenant, thread);
+  const head = await findHead(store, caller.space, thread);
   const plan = head === undefined ? undefined : await planSummary(store, head, share);
   if (head !== undefined && plan !== undefined)
     await storeSummary(store, head, plan, "What was said so far. ".repeat(60));

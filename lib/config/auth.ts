@@ -37,13 +37,16 @@ const issuerOf = (written: NonNullable<AuthFile["issuers"]>[number]): IssuerConf
   roles: Object.fromEntries(Object.entries(written.roles ?? {}).map(([value, roles]) => [value, listOf(roles)])),
 });
 
-/** Credentials are asked for wherever there are any. */
-export const authOf = ({ auth = {} }: ConfigFile): AuthConfig => {
-  const keys = auth.keys ?? [];
+/** Credentials are asked for wherever there are any. `keys`: those of the file and of the environment; `mode`: the environment's word. */
+export const authOf = (
+  { auth = {} }: ConfigFile,
+  keys: AuthConfig["keys"],
+  mode: AuthConfig["mode"] | undefined,
+): AuthConfig => {
   const issuers = (auth.issuers ?? []).map(issuerOf);
   const identities = auth.identities ?? [];
   return {
-    mode: auth.mode ?? (keys.length + issuers.length + identities.length > 0 ? "keys" : "open"),
+    mode: mode ?? auth.mode ?? (keys.length + issuers.length + identities.length > 0 ? "keys" : "open"),
     keys,
     roles: auth.roles ?? {},
     issuers,

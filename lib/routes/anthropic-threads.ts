@@ -127,7 +127,7 @@ const goOn = async (context: RouteContext, body: JsonObject, id: string): Promis
   const previous = await findPrevious(store, call.caller, id).catch((thrown: unknown) => {
     throw asThreadError(thrown);
   });
-  const kept = (await turns.spec(call.caller.tenant, previous.run)).request;
+  const kept = (await turns.spec(call.caller.space, previous.run)).request;
   const request = continued(body, context.wire.decodeRequest(body, { model: kept.model }), kept);
   if (previous.state === "in-flight") throw inFlight();
   if (previous.state === "continued") throw alreadyContinued();

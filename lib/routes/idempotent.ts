@@ -21,7 +21,7 @@ import type { Turn } from "../turns/types.ts";
 import { callHash } from "./idempotent-call.ts";
 import { isChat, keepStream, keptBytes, maxKeptBytes } from "./idempotent-stream.ts";
 import type { Route, RouteContext } from "./route.ts";
-import { replyOfTurn, threadsOf, turnHeaders } from "./turns.ts";
+import { replyOfTurn, threadsOf, turnHeaders, spaceCaller } from "./turns.ts";
 
 /** What only counts has nothing to keep. */
 const makesNothing = /(?:\/count_tokens|\/input_tokens|:countTokens)$/;
@@ -60,12 +60,13 @@ const cameToNothing = (run: Run, kept: KeptRun): boolean =>
   asString(run.result?.["reason"]) === undefined;
 
 /** The kept run, where its thread is still there and it has or may have an answer. */
-const findKept = async ({ store }: Threads, { caller }: RouteContext, kept: KeptRun): Promise<Run | undefined> => {
-  const head = await findHead(store, caller.tenant, kept.thread);
+const findKept = async ({ store }: Threads, context: RouteContext, kept: KeptRun): Promise<Run | undefined> => {
+  const caller = spaceCaller(context.caller);
+  const head = await findHead(store, caller.space, kept.thread);
   if (head === undefined || head.owner !== caller.owner) return undefined;
   // A run whose process died is ended here and now, so that the call is not bound to it.
   await settleOverdue(store, head);
-  const run = await findRun(store, caller.tenant, kept.thread, kept.run);
+  const run = await findRun(store, caller.space, kept.thread, kept.run);
   return run === undefined || cameToNothing(run, kept) ? undefined : stepOf(run, kept);
 };
 
@@ -87,7 +88,7 @@ const replay = async (
     kind: "known",
     thread: kept.thread,
     run,
-    spec: await threads.turns.spec(context.caller.tenant, run),
+    spec: await threads.turns.spec(spaceCaller(context.caller).space, run),
     begun: Promise.resolve(),
     done: Promise.resolve(),
     headers: (): Headers => headers,
@@ -96,10 +97,10 @@ const replay = async (
 };
 
 /** Whether the run that an answer names failed: the answer tells a failure then, whatever its status. */
-const tellsFailure = async (store: ThreadStore, { caller }: RouteContext, headers: Headers): Promise<boolean> => {
+const tellsFailure = async (store: ThreadStore, context: RouteContext, headers: Headers): Promise<boolean> => {
   const { "heddle-thread": thread, "heddle-run": id } = headers;
   if (thread === undefined || id === undefined) return false;
-  const run = await findRun(store, caller.tenant, thread, id);
+  const run = await findRun(store, spaceCaller(context.caller).space, thread, id);
   return run !== undefined && cameToNothing(run, { thread, run: id });
 };
 
@@ -151,13 +152,9 @@ const carryOut = async (
 };
 
 /** A caller that has gone, or a store that is down for a moment, takes nothing from the run. */
-const forgetFailed = async (
-  store: ThreadStore,
-  { caller }: RouteContext,
-  key: string,
-  named: KeptRun,
-): Promise<void> => {
-  const run = await findRun(store, caller.tenant, named.thread, named.run);
+const forgetFailed = async (store: ThreadStore, context: RouteContext, key: string, named: KeptRun): Promise<void> => {
+  const caller = spaceCaller(context.caller);
+  const run = await findRun(store, caller.space, named.thread, named.run);
   if (run === undefined || cameToNothing(run, named)) await forgetIdempotent(store, caller, key, named);
 };
 
@@ -171,7 +168,7 @@ export const onceUnder = async (key: string, context: RouteContext, route: Route
   if (makesNothing.test(context.call.path)) return route.handle(context);
   const threads = await threadsOf(context);
   const { store } = threads;
-  const { caller } = context;
+  const caller = spaceCaller(context.caller);
   const hash = callHash(context.call);
   for (let tried = 1; ; tried += 1) {
     const begun = await beginIdempotent(store, caller, key, hash);

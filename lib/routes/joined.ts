@@ -41,7 +41,7 @@ const matchResults = async (
   const isResult = (part: Part): boolean => part.type === "tool-result";
   if (!messages.some(({ parts }) => parts.some(isResult))) return messages;
   const head = await loadHead(store, caller, thread);
-  const parked = head.parked === undefined ? undefined : await findRun(store, caller.tenant, thread, head.parked);
+  const parked = head.parked === undefined ? undefined : await findRun(store, caller.space, thread, head.parked);
   if (parked?.output === undefined) return messages;
   const { message } = await getMessage(store, caller, thread, parked.output);
   const given = new Set(messages.flatMap(({ parts }) => parts.map((part) => ("callId" in part ? part.callId : ""))));

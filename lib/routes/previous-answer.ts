@@ -48,7 +48,7 @@ const parentOfRun = async (store: ThreadStore, head: Thread, run: Run): Promise<
 const isFailedTry = async (store: ThreadStore, head: Thread, answer: number): Promise<boolean> => {
   const leaf = await findItem(store, head, head.leaf);
   const id = leaf === undefined ? undefined : messageFacts(leaf.item).run;
-  const run = id === undefined ? undefined : await findRun(store, head.tenant, head.id, id);
+  const run = id === undefined ? undefined : await findRun(store, head.space, head.id, id);
   if (run === undefined || reasonOf(run) !== undefined) return false;
   return (await parentOfRun(store, head, run)) === answer;
 };
@@ -58,7 +58,7 @@ export const findPrevious = async (store: ThreadStore, caller: Caller, id: strin
   const place = id.startsWith(prefix) ? runOfAnswer(id.slice(prefix.length)) : undefined;
   if (place === undefined) throw threadNotFound();
   const head = await settleOverdue(store, await loadHead(store, caller, place.thread));
-  const run = await findRun(store, caller.tenant, place.thread, place.run);
+  const run = await findRun(store, caller.space, place.thread, place.run);
   if (run === undefined) throw threadNotFound();
   const found = {
     run,
@@ -71,7 +71,7 @@ export const findPrevious = async (store: ThreadStore, caller: Caller, id: strin
   const answer = await answerOf(store, head, run);
   if (answer === undefined) throw threadNotFound();
   if (head.run !== undefined) {
-    const other = await findRun(store, caller.tenant, place.thread, head.run);
+    const other = await findRun(store, caller.space, place.thread, head.run);
     const follows = other !== undefined && (await parentOfRun(store, head, other)) === answer.seq;
     return { ...found, state: follows ? "in-flight" : "continued" };
   }

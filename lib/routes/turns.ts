@@ -3,10 +3,13 @@ import { clientEncoderType, eventStreamHeaders } from "../chat/answer.ts";
 import { parseBody } from "../chat/read.ts";
 import { outwards } from "../chat.ts";
 import { arrayHeartbeat } from "../wires/gemini-generate/index.ts";
+import type { Caller } from "../auth/caller.ts";
 import type { Headers, Reply } from "../model/call.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import type { JsonObject } from "../model/json.ts";
 import type { ChatRequest } from "../model/request.ts";
+import { spaceOf } from "../threads/keys.ts";
+import type { Caller as SpaceCaller } from "../threads/store.ts";
 import type { OnConflict } from "../threads/turns.ts";
 import { contextOf, type EncodedRun, encodeRun, wholeAnswer, wireOfRun } from "../turns/encode.ts";
 import type { Threads } from "../turns/open.ts";
@@ -22,8 +25,15 @@ export const threadsOf = (context: RouteContext): Promise<Threads> => {
   return threads();
 };
 
+/** The caller as the threads know it. */
+export const spaceCaller = ({ tenant, owner }: Pick<Caller, "tenant" | "owner">): SpaceCaller => ({
+  space: spaceOf(tenant, owner),
+  owner,
+});
+
 export const turnCall = ({ caller, trace, invocation }: RouteContext): TurnCall => ({
-  caller,
+  caller: spaceCaller(caller),
+  principal: caller,
   trace,
   waitUntil: invocation.waitUntil,
 });

@@ -113,7 +113,7 @@ const appendOnce = async (
   messages: readonly NewMessage[],
   { parentId, ifLeaf }: AppendOptions,
 ): Promise<StoredMessage[]> => {
-  const pk = threadPartition(caller.tenant, thread);
+  const pk = threadPartition(caller.space, thread);
   let known = new Map<string, Claim>();
   for (let tried = 0; tried < contentionTries; tried += 1) {
     const head = await settleOverdue(store, await loadHead(store, caller, thread));
@@ -129,7 +129,7 @@ const appendOnce = async (
     const parent = await resolveParent(store, head, parentId);
     const { placed, operations, last } = await placeMessages(store, head, head.nextSeq, parent, fresh);
     const update: Operation = {
-      update: headAt(caller.tenant, thread),
+      update: headAt(caller.space, thread),
       change: {
         set: headAfter(store, head, placed.length, last),
         ...(last.id === undefined ? { remove: ["leafId"] } : {}),

@@ -15,43 +15,43 @@ export type StoredBody = { body: string } | { blob: string };
 /** Named in the partition first: whatever is written or not written after it, a deletion finds the bytes. */
 export const keepBlob = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   thread: string,
   bytes: Uint8Array,
 ): Promise<string> => {
   const hash = process.getBuiltinModule("node:crypto").hash("sha256", bytes, "hex");
-  await store.table.put({ pk: threadPartition(tenant, thread), sk: blobKey(hash), data: { hash } });
-  return store.blobs.put(blobScope(tenant, thread), bytes);
+  await store.table.put({ pk: threadPartition(space, thread), sk: blobKey(hash), data: { hash } });
+  return store.blobs.put(blobScope(space, thread), bytes);
 };
 
 /** Writes large bodies before the item that names them; `room` is what the transaction still has for bodies. */
 export const storeBody = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   thread: string,
   text: string,
   room = transactionBytes,
 ): Promise<StoredBody> => {
   const size = Buffer.byteLength(text);
   if (size <= inlineBytes && size <= room) return { body: text };
-  return { blob: await keepBlob(store, tenant, thread, Buffer.from(text)) };
+  return { blob: await keepBlob(store, space, thread, Buffer.from(text)) };
 };
 
 /** The same for what is no thread's (a job's, a kept answer's): it has a partition of its own, and an end. */
 export const storeLooseBody = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   name: string,
   text: string,
   endsAt: number,
 ): Promise<StoredBody> => {
-  const body = await storeBody(store, tenant, name, text);
+  const body = await storeBody(store, space, name, text);
   if ("blob" in body)
     await store.table.put({
-      pk: threadPartition(tenant, name),
+      pk: threadPartition(space, name),
       sk: listKeys.due,
-      data: { thread: name, tenant },
-      ...dueEntry(tenant, name, endsAt),
+      data: { thread: name, space },
+      ...dueEntry(space, name, endsAt),
     });
   return body;
 };
@@ -60,13 +60,13 @@ export const roomFor = (body: StoredBody): number => ("body" in body ? Buffer.by
 
 export const loadBody = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   thread: string,
   data: JsonObject,
 ): Promise<string> => {
   if (typeof data["body"] === "string") return data["body"];
   const hash = data["blob"];
-  const bytes = typeof hash === "string" ? await store.blobs.get(blobScope(tenant, thread), hash) : undefined;
+  const bytes = typeof hash === "string" ? await store.blobs.get(blobScope(space, thread), hash) : undefined;
   if (bytes === undefined) throw new GatewayError("storage", "A stored body is missing.");
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
 };

@@ -20,7 +20,7 @@ export const findMessage = async (store: ThreadStore, head: Thread, id: string):
 export type Claim = { seq?: number; run?: string };
 
 const findClaim = async (store: ThreadStore, head: Thread, clientId: string): Promise<Claim | undefined> => {
-  const item = await store.table.get({ pk: threadPartition(head.tenant, head.id), sk: clientIdKey(clientId) });
+  const item = await store.table.get({ pk: threadPartition(head.space, head.id), sk: clientIdKey(clientId) });
   if (item === undefined) return undefined;
   return compact<Claim>({ seq: asNumber(item.data["seq"]), run: asString(item.data["run"]) });
 };
@@ -53,7 +53,7 @@ export const loadKnown = async (
     const seq = clientId === undefined ? undefined : known.get(clientId)?.seq;
     const found =
       seq === undefined ? undefined : await findItem(store, { ...head, nextSeq: Math.max(head.nextSeq, seq + 1) }, seq);
-    if (found !== undefined) all.push(await decodeMessage(store, head.tenant, found.thread, found.item));
+    if (found !== undefined) all.push(await decodeMessage(store, head.space, found.thread, found.item));
     else if (clientId === undefined || !known.has(clientId)) {
       const one = placed[next];
       next += 1;

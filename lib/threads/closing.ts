@@ -26,11 +26,11 @@ export const endingError = (ending: Ending): GatewayError => endingErrors[ending
 
 export const findRun = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   thread: string,
   run: string,
 ): Promise<Run | undefined> => {
-  const item = await store.table.get(runAt(tenant, thread, run));
+  const item = await store.table.get(runAt(space, thread, run));
   return item === undefined ? undefined : decodeRun(item);
 };
 
@@ -63,8 +63,8 @@ export const visibleParts = (parts: readonly Part[]): Part[] =>
   });
 
 /** The writes on a run's item when it ends. */
-export const runEnd = (tenant: string, thread: string, run: string, set: JsonObject, stays = false): Operation => ({
-  update: runAt(tenant, thread, run),
+export const runEnd = (space: string, thread: string, run: string, set: JsonObject, stays = false): Operation => ({
+  update: runAt(space, thread, run),
   change: stays ? { set } : { set, remove: ["pending"], index: null },
   condition: { item: "present" },
 });
@@ -102,7 +102,7 @@ const remainsOf = async (store: ThreadStore, head: Thread, run: Run): Promise<Re
   };
 };
 
-const placeOf = (head: Thread, run: string): EventPlace => ({ tenant: head.tenant, thread: head.id, run });
+const placeOf = (head: Thread, run: string): EventPlace => ({ space: head.space, thread: head.id, run });
 
 /** The writes that end a run which holds the thread. */
 const heldRunEnd = async (
@@ -129,7 +129,7 @@ const heldRunEnd = async (
   });
   return [
     {
-      update: headAt(head.tenant, head.id),
+      update: headAt(head.space, head.id),
       change: {
         set: compact<JsonObject>({
           fence: head.fence + 1,
@@ -146,7 +146,7 @@ const heldRunEnd = async (
     },
     ...operations,
     runEnd(
-      head.tenant,
+      head.space,
       head.id,
       run.id,
       compact<JsonObject>({
@@ -168,11 +168,11 @@ const parkedRunEnd = (store: ThreadStore, head: Thread, run: Run, ending: Ending
   const now = store.clock.now();
   return [
     {
-      update: headAt(head.tenant, head.id),
+      update: headAt(head.space, head.id),
       change: { set: { fence: head.fence + 1, updatedAt: now }, remove: ["parked", "parkedUntil"] },
       condition: unmoved(head),
     },
-    runEnd(head.tenant, head.id, run.id, {
+    runEnd(head.space, head.id, run.id, {
       state: ending,
       endedAt: now,
       endedBy: head.fence + 1,
@@ -193,13 +193,13 @@ export const closeRun = async (
 ): Promise<boolean> => {
   const id = head.run ?? head.parked;
   if (id === undefined) return true;
-  const run = await findRun(store, head.tenant, head.id, id);
+  const run = await findRun(store, head.space, head.id, id);
   if (run === undefined) throw new GatewayError("internal", "A thread's run is missing.");
   const operations =
     head.run === undefined
       ? parkedRunEnd(store, head, run, ending, error)
       : await heldRunEnd(store, head, run, ending, error);
-  const pk = headAt(head.tenant, head.id).pk;
+  const pk = headAt(head.space, head.id).pk;
   const written = await store.table.transact(pk, operations);
   if (written.ok) {
     store.hub.wake(id);
@@ -214,7 +214,7 @@ export const cancelName = (run: string): string => `cancel:${run}`;
 /** A flag that the holder reads with its next renewal, and at once within this process. False where it holds the thread no longer. */
 export const askToStop = async (store: ThreadStore, head: Thread, run: string): Promise<boolean> => {
   const written = await store.table.update(
-    headAt(head.tenant, head.id),
+    headAt(head.space, head.id),
     { set: { cancel: run } },
     { item: "present", fields: [{ field: "run", is: "=", value: run }] },
   );
@@ -230,7 +230,7 @@ export const settleOverdue = async (store: ThreadStore, first: Thread): Promise<
   let head = first;
   for (let tried = 0; isOverdue(head, store.clock.now()) && tried < contentionTries; tried += 1) {
     await closeRun(store, head, "expired");
-    const now = await findHead(store, head.tenant, head.id);
+    const now = await findHead(store, head.space, head.id);
     if (now === undefined) throw new GatewayError("not_found", "No such thread.", { param: "thread_id" });
     head = now;
   }

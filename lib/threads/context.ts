@@ -39,7 +39,7 @@ const summaryIntro = "Summary of the earlier conversation:\n";
 /** The newest summaries first; few are ever needed, as the newest one on the path is it. */
 const findSummaries = async (store: ThreadStore, head: Thread): Promise<Map<string, Summary>> => {
   const page = await store.table.query({
-    pk: threadPartition(head.tenant, head.id),
+    pk: threadPartition(head.space, head.id),
     prefix: summaryPrefix,
     descending: true,
     limit: 8,
@@ -92,7 +92,7 @@ const loadTail = async (store: ThreadStore, head: Thread, options: ContextOption
       : summary.pathTokens + cutAt(leaf.pathTokens - summary.pathTokens + summary.tokens, budget);
   const kept = keepTail(path, from);
   const messages: StoredMessage[] = [];
-  for (const { item, thread } of kept) messages.push(await decodeMessage(store, head.tenant, thread, item));
+  for (const { item, thread } of kept) messages.push(await decodeMessage(store, head.space, thread, item));
   return { messages, summary, cut: summary !== undefined || kept.length < path.length };
 };
 
@@ -147,7 +147,7 @@ export const planSummary = async (
   for await (const { item, thread, facts } of pathFrom(store, head, head.leaf)) {
     previous = summaries.get(facts.id);
     if (previous !== undefined) break;
-    newest.push(await decodeMessage(store, head.tenant, thread, item));
+    newest.push(await decodeMessage(store, head.space, thread, item));
   }
   const open = head.tokens - (previous?.pathTokens ?? 0) + (previous?.tokens ?? 0);
   if (open <= budget * 0.75) return undefined;
@@ -173,7 +173,7 @@ export const storeSummary = async (
 ): Promise<void> => {
   const { seq, id, pathTokens } = plan.upTo;
   await store.table.put({
-    pk: threadPartition(head.tenant, head.id),
+    pk: threadPartition(head.space, head.id),
     sk: summaryKey(seq),
     data: {
       upTo: seq,

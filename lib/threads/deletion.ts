@@ -31,52 +31,52 @@ async function* items(store: ThreadStore, pk: string, prefix?: string): AsyncGen
 }
 
 /** For the system alone: it asks no owner. Without a head, what is left in the partition goes all the same. */
-export const removeThread = async (store: ThreadStore, tenant: string, id: string): Promise<void> => {
-  const pk = threadPartition(tenant, id);
-  const head = await findHeadItem(store, tenant, id);
+export const removeThread = async (store: ThreadStore, space: string, id: string): Promise<void> => {
+  const pk = threadPartition(space, id);
+  const head = await findHeadItem(store, space, id);
   if (head === undefined) {
-    await removeItems(store, tenant, id);
+    await removeItems(store, space, id);
     await store.table.delete({ pk, sk: listKeys.due });
     return;
   }
-  await settleRun(store, tenant, id);
+  await settleRun(store, space, id);
   // From here on it is gone for everyone, its run is refused, and the sweeper knows what is left to do.
   const marked = await store.table.transact(pk, [
     {
-      update: headAt(tenant, id),
+      update: headAt(space, id),
       change: { set: { deleted: true }, add: { fence: 1 }, remove: ["run", "leaseUntil"] },
       condition: { item: "present" },
     },
-    { put: { pk, sk: listKeys.due, data: { thread: id, tenant }, ...dueEntry(tenant, id, 0) } },
+    { put: { pk, sk: listKeys.due, data: { thread: id, space }, ...dueEntry(space, id, 0) } },
   ]);
   if (!marked.ok) return;
 
   for await (const { data } of items(store, pk, forkPrefix)) {
     const fork = asString(data["thread"]);
-    if (fork !== undefined) await handOver(store, tenant, id, fork);
+    if (fork !== undefined) await handOver(store, space, id, fork);
   }
   for (const from of new Set(decodeSegments(head.data["segments"]).map((segment) => segment.thread)))
-    if (from !== id) await store.table.delete({ pk: threadPartition(tenant, from), sk: forkKey(id) });
-  await removeItems(store, tenant, id);
+    if (from !== id) await store.table.delete({ pk: threadPartition(space, from), sk: forkKey(id) });
+  await removeItems(store, space, id);
   await store.table.transact(pk, [{ delete: { pk, sk: headKey } }, { delete: { pk, sk: listKeys.due } }]);
 };
 
 /** A run that is in progress has cost something already: its usage stays when the rest goes. */
-const settleRun = async (store: ThreadStore, tenant: string, id: string): Promise<void> => {
+const settleRun = async (store: ThreadStore, space: string, id: string): Promise<void> => {
   for (let tried = 0; tried < contentionTries; tried += 1) {
     // Not by `findHead`: a thread past its end is settled like any other.
-    const item = await findHeadItem(store, tenant, id);
+    const item = await findHeadItem(store, space, id);
     if (item === undefined || item.data["deleted"] === true || item.data["pending"] === true) return;
-    const head = decodeHead(tenant, item);
+    const head = decodeHead(space, item);
     if (head.run === undefined || (await closeRun(store, head, "cancelled"))) return;
   }
 };
 
-const removeItems = async (store: ThreadStore, tenant: string, id: string): Promise<void> => {
-  const pk = threadPartition(tenant, id);
+const removeItems = async (store: ThreadStore, space: string, id: string): Promise<void> => {
+  const pk = threadPartition(space, id);
   for await (const item of items(store, pk, blobPrefix)) {
     const hash = asString(item.data["hash"]);
-    if (hash !== undefined) await store.blobs.delete(blobScope(tenant, id), hash);
+    if (hash !== undefined) await store.blobs.delete(blobScope(space, id), hash);
   }
   let batch: Key[] = [];
   const flush = async (): Promise<void> => {
@@ -98,25 +98,25 @@ const removeItems = async (store: ThreadStore, tenant: string, id: string): Prom
 };
 
 /** A fork gets its own copy of what it has read from the thread that goes. */
-const handOver = async (store: ThreadStore, tenant: string, from: string, fork: string): Promise<void> => {
-  const head = await findHeadItem(store, tenant, fork);
+const handOver = async (store: ThreadStore, space: string, from: string, fork: string): Promise<void> => {
+  const head = await findHeadItem(store, space, fork);
   if (head === undefined || head.data["deleted"] === true) return;
   if (head.data["pending"] === true) {
     // Not whole yet: its maker will find it gone and say so.
-    const dropped = await store.table.delete(headAt(tenant, fork), {
+    const dropped = await store.table.delete(headAt(space, fork), {
       item: "present",
       fields: [{ field: "pending", is: "=", value: true }],
     });
-    return dropped.ok ? undefined : handOver(store, tenant, from, fork);
+    return dropped.ok ? undefined : handOver(store, space, from, fork);
   }
   const segments = decodeSegments(head.data["segments"]);
   let low = 0;
   for (const segment of segments) {
-    if (segment.thread === from) await copyStretch(store, tenant, from, fork, low, segment.upTo);
+    if (segment.thread === from) await copyStretch(store, space, from, fork, low, segment.upTo);
     low = Math.max(low, segment.upTo + 1);
   }
   await store.table.update(
-    headAt(tenant, fork),
+    headAt(space, fork),
     {
       set: { segments: segments.map(({ thread, upTo }) => ({ thread: thread === from ? fork : thread, upTo })) },
     },

@@ -75,7 +75,7 @@ export const endTurn = async (
   );
   const operationsFor = (queue: readonly string[]): Operation[] => [
     {
-      update: headAt(head.tenant, head.id),
+      update: headAt(head.space, head.id),
       change: {
         set: compact<JsonObject>({
           ...headAfter(store, head, placed.length, last),
@@ -88,7 +88,7 @@ export const endTurn = async (
     },
     ...operations,
     runEnd(
-      head.tenant,
+      head.space,
       head.id,
       lease.run,
       compact<JsonObject>({
@@ -111,16 +111,16 @@ export const endTurn = async (
   ];
   let queue: readonly string[] = head.queue;
   for (let tried = 0; tried < contentionTries; tried += 1) {
-    const written = await store.table.transact(threadPartition(head.tenant, head.id), operationsFor(queue));
+    const written = await store.table.transact(threadPartition(head.space, head.id), operationsFor(queue));
     if (written.ok) {
       await writer.closed(end.state);
       store.hub.wake(head.id);
       return compact<TurnEnded>({ state: end.state, message: placed[0], waiting: queue.length > 0 && !isParked });
     }
-    const latest = await findHead(store, head.tenant, head.id);
+    const latest = await findHead(store, head.space, head.id);
     if (latest === undefined || latest.run !== lease.run || latest.fence !== lease.fence) {
       // It may be this very call that ended it, before an outage hid the answer.
-      const run = await findRun(store, head.tenant, head.id, lease.run);
+      const run = await findRun(store, head.space, head.id, lease.run);
       if (
         run !== undefined &&
         run.endedBy === lease.fence &&
@@ -131,7 +131,7 @@ export const endTurn = async (
         return compact<TurnEnded>({
           state: run.state,
           message:
-            answer === undefined ? undefined : await decodeMessage(store, head.tenant, answer.thread, answer.item),
+            answer === undefined ? undefined : await decodeMessage(store, head.space, answer.thread, answer.item),
           waiting: (latest?.queue.length ?? 0) > 0,
         });
       }

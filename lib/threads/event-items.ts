@@ -9,7 +9,7 @@ import { eventKey, eventPrefix, threadPartition } from "./keys.ts";
 import type { ThreadStore } from "./store.ts";
 
 /** Where a run's events lie. */
-export type EventPlace = { tenant: string; thread: string; run: string };
+export type EventPlace = { space: string; thread: string; run: string };
 
 /** Who answered: told in the first block that knows it. */
 export type Answerer = { provider: string; model: string; maker: string };
@@ -64,7 +64,7 @@ export const blockItem = async (
   },
   room = transactionBytes,
 ): Promise<NewItem> => {
-  const body = await storeBody(store, place.tenant, place.thread, `[${block.texts.join(",")}]`, room);
+  const body = await storeBody(store, place.space, place.thread, `[${block.texts.join(",")}]`, room);
   const data = compact<JsonObject>({
     first: block.first,
     number: block.number,
@@ -75,7 +75,7 @@ export const blockItem = async (
     ...body,
   });
   return {
-    pk: threadPartition(place.tenant, place.thread),
+    pk: threadPartition(place.space, place.thread),
     sk: eventKey(place.run, block.first),
     data,
     expiresAt: Math.floor(store.clock.now() / 1000) + store.limits.eventsTtlSeconds,
@@ -85,7 +85,7 @@ export const blockItem = async (
 export const decodeBlock = async (store: ThreadStore, place: EventPlace, item: Item): Promise<EventBlock> => {
   const first = asNumber(item.data["first"]) ?? 1;
   const number = asNumber(item.data["number"]) ?? first;
-  const values = asArray(JSON.parse(await loadBody(store, place.tenant, place.thread, item.data))) ?? [];
+  const values = asArray(JSON.parse(await loadBody(store, place.space, place.thread, item.data))) ?? [];
   const block: EventBlock = {
     first,
     events: values.map((value, at) => ({ n: number + at, event: decodeEvent(value) })),
@@ -101,7 +101,7 @@ export const decodeBlock = async (store: ThreadStore, place: EventPlace, item: I
 /** Blocks that begin at `from` or later, in order, one page. */
 export const blocksFrom = (store: ThreadStore, place: EventPlace, from: number, limit = 100): Promise<Page> =>
   store.table.query({
-    pk: threadPartition(place.tenant, place.thread),
+    pk: threadPartition(place.space, place.thread),
     prefix: eventPrefix(place.run),
     ...(from > 1 ? { after: eventKey(place.run, from - 1) } : {}),
     limit,
@@ -111,7 +111,7 @@ export const blocksFrom = (store: ThreadStore, place: EventPlace, from: number, 
 export const blockAt = async (store: ThreadStore, place: EventPlace, n: number): Promise<Item | undefined> =>
   (
     await store.table.query({
-      pk: threadPartition(place.tenant, place.thread),
+      pk: threadPartition(place.space, place.thread),
       prefix: eventPrefix(place.run),
       before: eventKey(place.run, n + 1),
       descending: true,

@@ -97,7 +97,7 @@ export const createEventWriter = (
   /** A write of our own may have been done though its answer was lost: the block that stands there then holds some of what is pending. */
   const adopt = async (): Promise<boolean> => {
     const there = await store.table.get({
-      pk: threadPartition(place.tenant, place.thread),
+      pk: threadPartition(place.space, place.thread),
       sk: eventKey(place.run, stored + 1),
     });
     if (there === undefined || asNumber(there.data["fence"]) !== fence || there.data["end"] !== undefined) return false;

@@ -21,7 +21,7 @@ export type ReadOptions = {
 const neverAborted = new AbortController().signal;
 
 const findRun = async (store: ThreadStore, place: EventPlace): Promise<Run> => {
-  const item = await store.table.get(runAt(place.tenant, place.thread, place.run));
+  const item = await store.table.get(runAt(place.space, place.thread, place.run));
   if (item === undefined) throw new GatewayError("not_found", "No such run.", { param: "run_id" });
   return decodeRun(item);
 };

@@ -34,7 +34,7 @@ export async function* exportThread(store: ThreadStore, caller: Caller, thread: 
   const head = await getThread(store, caller, thread);
   yield threadLine(head);
   for await (const { item, thread: home } of itemsFrom(store, head, 0, false)) {
-    const stored = await decodeMessage(store, head.tenant, home, item);
+    const stored = await decodeMessage(store, head.space, home, item);
     if (stored.seq >= head.nextSeq) break;
     yield line("message", stored);
   }
@@ -45,12 +45,12 @@ export async function* exportThread(store: ThreadStore, caller: Caller, thread: 
     let cursor: string | undefined;
     do {
       const page = await store.table.query({
-        pk: threadPartition(caller.tenant, thread),
+        pk: threadPartition(caller.space, thread),
         prefix,
         ...(cursor === undefined ? {} : { cursor }),
       });
       for (const item of page.items)
-        yield type === "run" ? line(type, encodeRun(caller.tenant, decodeRun(item))) : line(type, decodeUsage(item));
+        yield type === "run" ? line(type, encodeRun(caller.space, decodeRun(item))) : line(type, decodeUsage(item));
       cursor = page.next;
     } while (cursor !== undefined);
   }

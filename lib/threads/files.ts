@@ -22,7 +22,7 @@ type Found = { file: StoredFile; hash: string };
 const fileNotFound = (param: string): GatewayError => new GatewayError("not_found", "No such file.", { param });
 
 const find = async (store: ThreadStore, caller: Caller, id: string, param: string): Promise<Found> => {
-  const item = await store.table.get({ pk: filePartition(caller.tenant, caller.owner), sk: fileKey(id) });
+  const item = await store.table.get({ pk: filePartition(caller.space, caller.owner), sk: fileKey(id) });
   if (item === undefined) throw fileNotFound(param);
   const { data } = item;
   return {
@@ -42,9 +42,9 @@ export const storeFile = async (store: ThreadStore, caller: Caller, file: NewFil
   const { bytes, mimeType, filename } = file;
   const id = `file_${store.newId()}`;
   const stored = { mimeType, filename, size: bytes.length, createdAt: store.clock.now() };
-  const hash = await store.blobs.put(fileScope(caller.tenant, id), bytes);
+  const hash = await store.blobs.put(fileScope(caller.space, id), bytes);
   await store.table.put(
-    { pk: filePartition(caller.tenant, caller.owner), sk: fileKey(id), data: { ...stored, hash } },
+    { pk: filePartition(caller.space, caller.owner), sk: fileKey(id), data: { ...stored, hash } },
     { item: "absent" },
   );
   return { id, ...stored };
@@ -65,7 +65,7 @@ export const readFile = async (
   param = "file_id",
 ): Promise<{ file: StoredFile; bytes: Uint8Array }> => {
   const { file, hash } = await find(store, caller, id, param);
-  const bytes = await store.blobs.get(fileScope(caller.tenant, id), hash);
+  const bytes = await store.blobs.get(fileScope(caller.space, id), hash);
   // Its deletion was begun, and will be ended by whoever asks for it again.
   if (bytes === undefined) throw fileNotFound(param);
   return { file, bytes };
@@ -74,6 +74,6 @@ export const readFile = async (
 /** Messages that it was attached to keep what they hold. */
 export const deleteFile = async (store: ThreadStore, caller: Caller, id: string): Promise<void> => {
   const { hash } = await find(store, caller, id, "file_id");
-  await store.blobs.delete(fileScope(caller.tenant, id), hash);
-  await store.table.delete({ pk: filePartition(caller.tenant, caller.owner), sk: fileKey(id) });
+  await store.blobs.delete(fileScope(caller.space, id), hash);
+  await store.table.delete({ pk: filePartition(caller.space, caller.owner), sk: fileKey(id) });
 };

@@ -64,11 +64,11 @@ export const forkThread = async (
  * either knows of the fork, and hands its messages over, or refuses it.
  */
 const build = async (store: ThreadStore, fork: Thread): Promise<void> => {
-  const pk = threadPartition(fork.tenant, fork.id);
-  const at = headAt(fork.tenant, fork.id);
+  const pk = threadPartition(fork.space, fork.id);
+  const at = headAt(fork.space, fork.id);
   const stale = await store.table.get(at);
   if (stale !== undefined && (stale.data["deleted"] === true || stale.data["pending"] === true))
-    await removeThread(store, fork.tenant, fork.id);
+    await removeThread(store, fork.space, fork.id);
   const [head, ...more] = await headItems(store, fork, { pending: true });
   const begun = await store.table.transact(pk, [
     { put: head, condition: { item: "absent" } },
@@ -76,16 +76,16 @@ const build = async (store: ThreadStore, fork: Thread): Promise<void> => {
   ]);
   if (!begun.ok) throw new GatewayError("conflict", "There is a thread of this id.", { param: "id" });
   for (const source of new Set(fork.segments.map((segment) => segment.thread))) {
-    const sourcePk = threadPartition(fork.tenant, source);
+    const sourcePk = threadPartition(fork.space, source);
     const told = await store.table.transact(sourcePk, [
       {
-        check: headAt(fork.tenant, source),
+        check: headAt(fork.space, source),
         condition: { item: "present", fields: [{ field: "deleted", is: "absent" }] },
       },
       { put: { pk: sourcePk, sk: forkKey(fork.id), data: { thread: fork.id } } },
     ]);
     if (!told.ok) {
-      await removeThread(store, fork.tenant, fork.id);
+      await removeThread(store, fork.space, fork.id);
       throw new GatewayError("not_found", "The thread is being deleted.", { param: "thread_id" });
     }
   }

@@ -12,7 +12,7 @@ export const contextStrategies: readonly ContextStrategy[] = ["window", "summari
 export type Segment = { thread: string; upTo: number };
 
 export type Thread = {
-  tenant: string;
+  space: string;
   owner: string;
   id: string;
   /** Unix milliseconds. */
@@ -66,7 +66,7 @@ export const checkId = (id: string, param: string): string => {
   return id;
 };
 
-export const headAt = (tenant: string, thread: string): Key => ({ pk: threadPartition(tenant, thread), sk: headKey });
+export const headAt = (space: string, thread: string): Key => ({ pk: threadPartition(space, thread), sk: headKey });
 
 export const threadNotFound = (): GatewayError =>
   new GatewayError("not_found", "No such thread.", { param: "thread_id" });
@@ -88,13 +88,13 @@ export const decodeSegments = (value: Json | undefined): Segment[] =>
     return thread === undefined || upTo === undefined ? [] : [{ thread, upTo }];
   });
 
-export const decodeHead = (tenant: string, item: Item): Thread => {
+export const decodeHead = (space: string, item: Item): Thread => {
   const { data } = item;
   const metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(asObject(data["metadata"]) ?? {}))
     if (typeof value === "string") metadata[name] = value;
   const thread: Thread = {
-    tenant,
+    space,
     owner: asString(data["owner"]) ?? "",
     id: asString(data["id"]) ?? "",
     createdAt: asNumber(data["createdAt"]) ?? 0,
@@ -123,18 +123,18 @@ export const decodeHead = (tenant: string, item: Item): Thread => {
 };
 
 /** Whatever stands at the head's place. */
-export const findHeadItem = (store: ThreadStore, tenant: string, id: string): Promise<Item | undefined> =>
-  store.table.get(headAt(tenant, id));
+export const findHeadItem = (store: ThreadStore, space: string, id: string): Promise<Item | undefined> =>
+  store.table.get(headAt(space, id));
 
 /** The head as it is now, for whoever asks on the system's behalf (sweeper, worker). */
-export const findHead = async (store: ThreadStore, tenant: string, id: string): Promise<Thread | undefined> => {
-  const item = await findHeadItem(store, tenant, id);
-  return item === undefined || isGone(item.data, store.clock.now()) ? undefined : decodeHead(tenant, item);
+export const findHead = async (store: ThreadStore, space: string, id: string): Promise<Thread | undefined> => {
+  const item = await findHeadItem(store, space, id);
+  return item === undefined || isGone(item.data, store.clock.now()) ? undefined : decodeHead(space, item);
 };
 
 /** A thread of another owner is as if it weren't there. */
 export const loadHead = async (store: ThreadStore, caller: Caller, id: string): Promise<Thread> => {
-  const head = await findHead(store, caller.tenant, id);
+  const head = await findHead(store, caller.space, id);
   if (head === undefined || head.owner !== caller.owner) throw threadNotFound();
   return head;
 };

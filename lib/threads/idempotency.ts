@@ -20,7 +20,7 @@ export type KeptAnswer = {
 };
 
 /** The right to carry the call out. */
-export type IdempotencyToken = { key: Key; fence: number; scope: { tenant: string; name: string } };
+export type IdempotencyToken = { key: Key; fence: number; scope: { space: string; name: string } };
 
 export type IdempotencyStart = { kind: "new"; token: IdempotencyToken } | { kind: "answered"; answer: KeptAnswer };
 
@@ -51,11 +51,11 @@ export const beginIdempotent = async (
 ): Promise<IdempotencyStart> => {
   if (idempotencyKey === "" || idempotencyKey.length > 255)
     throw invalid("idempotency-key", "expected 1 to 255 characters");
-  const key: Key = { pk: idempotencyPartition(caller.tenant, caller.owner, idempotencyKey), sk };
+  const key: Key = { pk: idempotencyPartition(caller.space, caller.owner, idempotencyKey), sk };
   const name = process
     .getBuiltinModule("node:crypto")
     .hash("sha256", JSON.stringify([caller.owner, idempotencyKey]), "hex");
-  const scope = { tenant: caller.tenant, name: `once:${name}` };
+  const scope = { space: caller.space, name: `once:${name}` };
   for (let tried = 0; tried < contentionTries; tried += 1) {
     const now = store.clock.now();
     const there = await store.table.get(key);
@@ -109,7 +109,7 @@ export const finishIdempotent = async (
   const body =
     answer.body === undefined
       ? undefined
-      : await storeLooseBody(store, token.scope.tenant, token.scope.name, answer.body, until(store) * 1000);
+      : await storeLooseBody(store, token.scope.space, token.scope.name, answer.body, until(store) * 1000);
   const { status, headers, run, binary } = answer;
   await store.table.update(
     token.key,
@@ -134,7 +134,7 @@ export const forgetIdempotent = async (
   idempotencyKey: string,
   run: KeptRun,
 ): Promise<void> => {
-  const key: Key = { pk: idempotencyPartition(caller.tenant, caller.owner, idempotencyKey), sk };
+  const key: Key = { pk: idempotencyPartition(caller.space, caller.owner, idempotencyKey), sk };
   const there = await store.table.get(key);
   if (there !== undefined && asObject(there.data["run"])?.["run"] === run.run)
     await store.table.delete(key, { item: "present", version: there.version });
@@ -161,7 +161,7 @@ const decodeAnswer = async (
   return compact<KeptAnswer>({
     status: asNumber(data["status"]) ?? 200,
     headers,
-    body: hasBody ? await loadBody(store, scope.tenant, scope.name, data) : undefined,
+    body: hasBody ? await loadBody(store, scope.space, scope.name, data) : undefined,
     binary: data["binary"] === true ? true : undefined,
     run: run === undefined ? undefined : decodeRun(run),
   });

@@ -13,7 +13,7 @@ type JobState = "queued" | "running" | "completed" | "failed" | "cancelled";
 
 export type Job = {
   id: string;
-  tenant: string;
+  space: string;
   owner: string;
   /** Which worker function it is for. */
   kind: string;
@@ -34,15 +34,15 @@ export type JobClaim = { job: Job; fence: number };
 
 const sk = "job";
 const keepSeconds = 30 * 86_400;
-const keyOf = (tenant: string, id: string): Key => ({ pk: jobPartition(tenant, id), sk });
+const keyOf = (space: string, id: string): Key => ({ pk: jobPartition(space, id), sk });
 
 /** The name by which a queue knows a job. */
-export const jobRef = (job: Pick<Job, "tenant" | "id">): string => `${encodeURIComponent(job.tenant)}/${job.id}`;
+export const jobRef = (job: Pick<Job, "space" | "id">): string => `${encodeURIComponent(job.space)}/${job.id}`;
 
-const parseRef = (ref: string): { tenant: string; id: string } => {
+const parseRef = (ref: string): { space: string; id: string } => {
   const at = ref.indexOf("/");
   if (at < 1) throw new GatewayError("internal", "A queue message names no job.");
-  return { tenant: decodeURIComponent(ref.slice(0, at)), id: ref.slice(at + 1) };
+  return { space: decodeURIComponent(ref.slice(0, at)), id: ref.slice(at + 1) };
 };
 
 const ended: ReadonlySet<JobState> = new Set<JobState>(["completed", "failed", "cancelled"]);
@@ -51,19 +51,19 @@ const jobHasEnded = (job: Pick<Job, "state">): boolean => ended.has(job.state);
 /** Bodies of a job lie in its own scope of the blobs. */
 const scopeOf = (id: string): string => `job:${id}`;
 
-const decodeJob = async (store: ThreadStore, tenant: string, { data }: Item): Promise<Job> => {
+const decodeJob = async (store: ThreadStore, space: string, { data }: Item): Promise<Job> => {
   const id = asString(data["id"]) ?? "";
   const result =
     asString(data["result"]) ??
     (data["resultBlob"] === undefined
       ? undefined
-      : await loadBody(store, tenant, scopeOf(id), { blob: data["resultBlob"] }));
+      : await loadBody(store, space, scopeOf(id), { blob: data["resultBlob"] }));
   return compact<Job>({
     id,
-    tenant,
+    space,
     owner: asString(data["owner"]) ?? "",
     kind: asString(data["kind"]) ?? "",
-    payload: JSON.parse(await loadBody(store, tenant, scopeOf(id), data)) as Json,
+    payload: JSON.parse(await loadBody(store, space, scopeOf(id), data)) as Json,
     state: (asString(data["state"]) ?? "failed") as JobState,
     attempts: asNumber(data["attempts"]) ?? 0,
     createdAt: asNumber(data["createdAt"]) ?? 0,
@@ -82,14 +82,14 @@ export const createJob = async (store: ThreadStore, queue: Queue, caller: Caller
   const now = store.clock.now();
   const body = await storeLooseBody(
     store,
-    caller.tenant,
+    caller.space,
     scopeOf(id),
     JSON.stringify(input.payload),
     now + keepSeconds * 1000,
   );
   const data: JsonObject = {
     id,
-    tenant: caller.tenant,
+    space: caller.space,
     owner: caller.owner,
     kind: input.kind,
     state: "queued",
@@ -100,7 +100,7 @@ export const createJob = async (store: ThreadStore, queue: Queue, caller: Caller
   };
   const written = await store.table.put(
     {
-      ...keyOf(caller.tenant, id),
+      ...keyOf(caller.space, id),
       data,
       expiresAt: Math.floor(now / 1000) + keepSeconds,
       ipk: jobIndex(shardOf(id)),
@@ -109,10 +109,10 @@ export const createJob = async (store: ThreadStore, queue: Queue, caller: Caller
     { item: "absent" },
   );
   if (!written.ok) throw new GatewayError("conflict", "There is a job of this id.", { param: "id" });
-  await queue.send({ id: jobRef({ tenant: caller.tenant, id }) }, input.delaySeconds);
+  await queue.send({ id: jobRef({ space: caller.space, id }) }, input.delaySeconds);
   return {
     id,
-    tenant: caller.tenant,
+    space: caller.space,
     owner: caller.owner,
     kind: input.kind,
     payload: input.payload,
@@ -123,23 +123,23 @@ export const createJob = async (store: ThreadStore, queue: Queue, caller: Caller
 };
 
 export const getJob = async (store: ThreadStore, caller: Caller, id: string): Promise<Job> => {
-  const item = await store.table.get(keyOf(caller.tenant, id));
+  const item = await store.table.get(keyOf(caller.space, id));
   if (item === undefined || item.data["owner"] !== caller.owner)
     throw new GatewayError("not_found", "No such job.", { param: "job_id" });
-  return decodeJob(store, caller.tenant, item);
+  return decodeJob(store, caller.space, item);
 };
 
 /** The job that a queue message names, if it is still to be done and nobody else is at it. Messages may come twice. */
 export const claimJob = async (store: ThreadStore, ref: string, leaseMs: number): Promise<JobClaim | undefined> => {
-  const { tenant, id } = parseRef(ref);
-  const item = await store.table.get(keyOf(tenant, id));
+  const { space, id } = parseRef(ref);
+  const item = await store.table.get(keyOf(space, id));
   if (item === undefined) return undefined;
   const state = asString(item.data["state"]) as JobState;
   const now = store.clock.now();
   if (ended.has(state) || (state === "running" && (asNumber(item.data["leaseUntil"]) ?? 0) > now)) return undefined;
   const fence = (asNumber(item.data["fence"]) ?? 0) + 1;
   const written = await store.table.update(
-    keyOf(tenant, id),
+    keyOf(space, id),
     {
       set: { state: "running", fence, leaseUntil: now + leaseMs },
       add: { attempts: 1 },
@@ -148,7 +148,7 @@ export const claimJob = async (store: ThreadStore, ref: string, leaseMs: number)
     { item: "present", version: item.version },
   );
   return written.ok && written.item !== undefined
-    ? { job: await decodeJob(store, tenant, written.item), fence }
+    ? { job: await decodeJob(store, space, written.item), fence }
     : undefined;
 };
 
@@ -170,7 +170,7 @@ export const renewJob = async (
 ): Promise<{ cancelled: boolean }> => {
   const until = store.clock.now() + leaseMs;
   const written = await store.table.update(
-    keyOf(job.tenant, job.id),
+    keyOf(job.space, job.id),
     { set: { leaseUntil: until }, index: { ipk: jobIndex(shardOf(job.id)), isk: byTime(until, job.id) } },
     holding(fence),
   );
@@ -180,7 +180,7 @@ export const renewJob = async (
 
 const end = async (store: ThreadStore, { job, fence }: JobClaim, set: JsonObject): Promise<void> => {
   const written = await store.table.update(
-    keyOf(job.tenant, job.id),
+    keyOf(job.space, job.id),
     { set: { ...set, endedAt: store.clock.now() }, remove: ["leaseUntil"], index: null },
     holding(fence),
   );
@@ -191,7 +191,7 @@ export const finishJob = async (store: ThreadStore, claim: JobClaim, result: Jso
   const { job } = claim;
   const body = await storeLooseBody(
     store,
-    job.tenant,
+    job.space,
     scopeOf(job.id),
     JSON.stringify(result),
     job.createdAt + keepSeconds * 1000,
@@ -214,7 +214,7 @@ export const failJob = async (
   const error = encodeError(toGatewayError(thrown));
   if (retryInSeconds === undefined) return end(store, claim, { state: "failed", error });
   const written = await store.table.update(
-    keyOf(job.tenant, job.id),
+    keyOf(job.space, job.id),
     {
       set: { state: "queued", error },
       remove: ["leaseUntil"],
@@ -230,7 +230,7 @@ export const failJob = async (
 export const cancelJob = async (store: ThreadStore, caller: Caller, id: string): Promise<Job> => {
   const job = await getJob(store, caller, id);
   if (jobHasEnded(job)) return job;
-  const key = keyOf(caller.tenant, id);
+  const key = keyOf(caller.space, id);
   const now = store.clock.now();
   const waiting = await store.table.update(
     key,
@@ -264,7 +264,7 @@ export const overdueJobs = async (
       before: byTime(store.clock.now() - graceMs, ""),
     });
     for (const { data } of page.items)
-      refs.push(jobRef({ tenant: asString(data["tenant"]) ?? "", id: asString(data["id"]) ?? "" }));
+      refs.push(jobRef({ space: asString(data["space"]) ?? "", id: asString(data["id"]) ?? "" }));
   }
   return refs;
 };

@@ -1,16 +1,20 @@
-// Storage keys. Every partition begins with the tenant, then the thread: no read can leave either of them by accident.
+// Storage keys. Every partition begins with the space (tenant and owner), then the thread: no read can leave either of them by accident.
 // Numbers are padded so that they sort as text.
 import { bucketOf, padded, paddedTime, safe, short } from "../model/storage-key.ts";
 
+/** An owner's part of a tenant. What comes before the mark is the tenant's, as neither part can hold it. */
+export const spaceOf = (tenant: string, owner: string): string =>
+  `${safe(tenant).replaceAll("!", "%21")}!${short(owner).replaceAll("!", "%21")}`;
+
 /** All of a thread: its head, messages, runs, events, usage, and the items that put it into lists. */
-export const threadPartition = (tenant: string, thread: string): string => `${safe(tenant)}/thread/${safe(thread)}`;
-export const jobPartition = (tenant: string, job: string): string => `${safe(tenant)}/job/${safe(job)}`;
-export const idempotencyPartition = (tenant: string, owner: string, key: string): string =>
-  `${safe(tenant)}/once/${short(owner)}/${short(key)}`;
-export const blobScope = (tenant: string, thread: string): string => `${safe(tenant)}/${safe(thread)}`;
-export const filePartition = (tenant: string, owner: string): string => `${safe(tenant)}/files/${short(owner)}`;
+export const threadPartition = (space: string, thread: string): string => `${safe(space)}/thread/${safe(thread)}`;
+export const jobPartition = (space: string, job: string): string => `${safe(space)}/job/${safe(job)}`;
+export const idempotencyPartition = (space: string, owner: string, key: string): string =>
+  `${safe(space)}/once/${short(owner)}/${short(key)}`;
+export const blobScope = (space: string, thread: string): string => `${safe(space)}/${safe(thread)}`;
+export const filePartition = (space: string, owner: string): string => `${safe(space)}/files/${short(owner)}`;
 /** No thread has this scope: a thread's own id holds no bare `~`. */
-export const fileScope = (tenant: string, file: string): string => `${safe(tenant)}/~files/${safe(file)}`;
+export const fileScope = (space: string, file: string): string => `${safe(space)}/~files/${safe(file)}`;
 
 export const fileKey = (file: string): string => `f:${short(file)}`;
 
@@ -46,11 +50,11 @@ export const metadataListKey = (name: string): string => `${metadataListPrefix}$
 export type IndexKey = { ipk: string; isk: string };
 
 /** Newest first is this order, descending. */
-export const ownerIndex = (tenant: string, owner: string): string => `${safe(tenant)}/owner/${short(owner)}`;
-export const titleIndex = (tenant: string, owner: string): string => `${safe(tenant)}/title/${short(owner)}`;
-export const metadataIndex = (tenant: string, owner: string, name: string, value: string): string =>
-  `${safe(tenant)}/meta/${short(owner)}/${short(name)}/${short(value)}`;
-export const usageIndex = (tenant: string): string => `${safe(tenant)}/usage`;
+export const ownerIndex = (space: string, owner: string): string => `${safe(space)}/owner/${short(owner)}`;
+export const titleIndex = (space: string, owner: string): string => `${safe(space)}/title/${short(owner)}`;
+export const metadataIndex = (space: string, owner: string, name: string, value: string): string =>
+  `${safe(space)}/meta/${short(owner)}/${short(name)}/${short(value)}`;
+export const usageIndex = (space: string): string => `${safe(space)}/usage`;
 export const byTime = (ms: number, id: string): string => `${paddedTime(ms)}:${safe(id)}`;
 export const byTitle = (title: string, id: string): string => `${normalTitle(title)}\u0001${safe(id)}`;
 export const titlePrefix = (prefix: string): string => normalTitle(prefix);
@@ -58,16 +62,16 @@ export const titlePrefix = (prefix: string): string => normalTitle(prefix);
 /** Titles compare without regard to case or form; long ones by their beginning (keys are short in every store). */
 const normalTitle = (title: string): string => title.normalize("NFKC").toLowerCase().trim().slice(0, 120);
 
-/** The sweeper's lists span tenants. A tenant's own keys can't begin with `~`. */
+/** The sweeper's lists span spaces. A space's own keys can't begin with `~`. */
 export const sweepShards = 8;
 export const activeIndex = (shard: number): string => `~sweep/runs/${shard}`;
 export const dueIndex = (shard: number): string => `~sweep/due/${shard}`;
 export const shardOf = (text: string): number => bucketOf(text, sweepShards);
 
 export const jobIndex = (shard: number): string => `~sweep/jobs/${shard}`;
-export const dueEntry = (tenant: string, thread: string, at: number): IndexKey => ({
+export const dueEntry = (space: string, thread: string, at: number): IndexKey => ({
   ipk: dueIndex(shardOf(thread)),
-  isk: byTime(at, `${tenant}/${thread}`),
+  isk: byTime(at, `${space}/${thread}`),
 });
 
 /** A run's id sorts by the time it was made. */

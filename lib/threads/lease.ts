@@ -11,7 +11,7 @@ export const renewLease = async (store: ThreadStore, lease: Lease): Promise<{ ca
   const { head } = lease;
   const leaseUntil = store.clock.now() + store.limits.leaseMs;
   const written = await store.table.update(
-    headAt(head.tenant, head.id),
+    headAt(head.space, head.id),
     { set: { leaseUntil } },
     held(lease.fence, lease.run),
   );

@@ -75,13 +75,13 @@ export type PlaceOptions = {
  */
 export const placeMessages = async (
   store: ThreadStore,
-  head: Pick<Thread, "tenant" | "id">,
+  head: Pick<Thread, "space" | "id">,
   firstSeq: number,
   parent: Parent,
   messages: readonly NewMessage[],
   options: PlaceOptions = {},
 ): Promise<{ placed: StoredMessage[]; operations: Operation[]; last: Parent }> => {
-  const pk = threadPartition(head.tenant, head.id);
+  const pk = threadPartition(head.space, head.id);
   const placed: StoredMessage[] = [];
   const operations: Operation[] = [];
   let last = parent;
@@ -107,7 +107,7 @@ export const placeMessages = async (
       tokens,
       pathTokens: last.pathTokens + tokens,
     });
-    const body = await storeBody(store, head.tenant, head.id, JSON.stringify(message), room);
+    const body = await storeBody(store, head.space, head.id, JSON.stringify(message), room);
     room -= roomFor(body);
     const { message: _message, thread: _thread, ...fields } = stored;
     const data: JsonObject = { ...(fields as unknown as JsonObject), role: message.role, ...body };
@@ -151,12 +151,12 @@ export const messageFacts = ({ data }: Item): MessageFacts =>
 /** `thread` is where the item lies: for what is inherited, another than the one being read. */
 export const decodeMessage = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   thread: string,
   item: Item,
 ): Promise<StoredMessage> => {
   const { role, ...facts } = messageFacts(item);
   if (facts.deleted === true) return { ...facts, thread, message: { role, parts: [] } };
-  const message = JSON.parse(await loadBody(store, tenant, thread, item.data)) as Json;
+  const message = JSON.parse(await loadBody(store, space, thread, item.data)) as Json;
   return { ...facts, thread, message: message as unknown as Message };
 };

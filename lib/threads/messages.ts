@@ -13,7 +13,7 @@ import { type Caller, contentionTries, type ThreadStore } from "./store.ts";
 const messageNotFound = (): GatewayError => new GatewayError("not_found", "No such message.", { param: "message_id" });
 
 const decode = (store: ThreadStore, head: Thread, found: Found): Promise<StoredMessage> =>
-  decodeMessage(store, head.tenant, found.thread, found.item);
+  decodeMessage(store, head.space, found.thread, found.item);
 
 export const getMessage = async (
   store: ThreadStore,
@@ -125,7 +125,7 @@ export const listSiblings = async (
   const homes = new Set([...head.segments.map((segment) => segment.thread), head.id]);
   for (const home of homes) {
     const page = await store.table.query({
-      pk: threadPartition(head.tenant, home),
+      pk: threadPartition(head.space, home),
       prefix: branchPrefix(parentSeq),
     });
     for (const { data } of page.items) {
@@ -156,7 +156,7 @@ export const setActiveLeaf = async (
     if (head.run !== undefined || head.parked !== undefined) throw busy(store, head);
     const leaf = await resolveParent(store, head, id);
     const set = headAfter(store, head, 0, leaf);
-    const written = await store.table.update(headAt(caller.tenant, thread), { set }, unmoved(head));
+    const written = await store.table.update(headAt(caller.space, thread), { set }, unmoved(head));
     if (written.ok) return loadHead(store, caller, thread);
   }
   throw contention();
@@ -172,7 +172,7 @@ export const deleteMessage = async (store: ThreadStore, caller: Caller, thread: 
       param: "message_id",
     });
   await store.table.update(
-    { pk: threadPartition(caller.tenant, thread), sk: messageKey(messageFacts(found.item).seq) },
+    { pk: threadPartition(caller.space, thread), sk: messageKey(messageFacts(found.item).seq) },
     { set: { deleted: true }, remove: ["body", "blob", "metadata", "opens"] },
     { item: "present" },
   );

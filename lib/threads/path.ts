@@ -31,7 +31,7 @@ export const homeOf = (head: Pick<Thread, "id" | "segments">, seq: number): stri
 export const findItem = async (store: ThreadStore, head: Thread, seq: number): Promise<Found | undefined> => {
   if (seq < 0 || seq >= head.nextSeq) return undefined;
   const thread = homeOf(head, seq);
-  const item = await store.table.get({ pk: threadPartition(head.tenant, thread), sk: messageKey(seq) });
+  const item = await store.table.get({ pk: threadPartition(head.space, thread), sk: messageKey(seq) });
   return item === undefined ? undefined : { item, thread };
 };
 
@@ -51,7 +51,7 @@ export async function* itemsFrom(
   const parts = stretches(head).filter((part) => (descending ? part.from <= from : part.upTo >= from));
   if (descending) parts.reverse();
   for (const part of parts) {
-    const pk = threadPartition(head.tenant, part.thread);
+    const pk = threadPartition(head.space, part.thread);
     let cursor: string | undefined;
     do {
       const low = descending ? part.from : Math.max(part.from, from);

@@ -14,13 +14,13 @@ export const splitProfile = async (
   store: ThreadStore,
   thread: Thread,
 ): Promise<{ fields: JsonObject; item: NewItem | undefined }> => {
-  const { tenant, id, system, settings, revision } = thread;
+  const { space, id, system, settings, revision } = thread;
   const text = JSON.stringify(compact<JsonObject>({ system, settings }));
   if (text.length <= inHead) return { fields: compact<JsonObject>({ system, settings }), item: undefined };
-  const body = await storeBody(store, tenant, id, text);
+  const body = await storeBody(store, space, id, text);
   return {
     fields: { profile: revision },
-    item: { pk: threadPartition(tenant, id), sk: profileKey(revision), data: body },
+    item: { pk: threadPartition(space, id), sk: profileKey(revision), data: body },
   };
 };
 
@@ -28,17 +28,17 @@ export const splitProfile = async (
 export const withProfile = async (store: ThreadStore, head: Thread): Promise<Thread> => {
   if (head.profile === undefined) return head;
   const item = await store.table.get({
-    pk: threadPartition(head.tenant, head.id),
+    pk: threadPartition(head.space, head.id),
     sk: profileKey(head.profile),
   });
   if (item === undefined) {
     // Changed since the head was read.
-    const newest = await findHead(store, head.tenant, head.id);
+    const newest = await findHead(store, head.space, head.id);
     if (newest === undefined || newest.profile === head.profile) throw threadNotFound();
     const { system, settings } = await withProfile(store, newest);
     return compact<Thread>({ ...head, system, settings });
   }
-  const profile = asObject(JSON.parse(await loadBody(store, head.tenant, head.id, item.data)));
+  const profile = asObject(JSON.parse(await loadBody(store, head.space, head.id, item.data)));
   return compact<Thread>({
     ...head,
     system: asString(profile?.["system"]),

@@ -23,7 +23,7 @@ export const resumeTurn = async (
     throw invalid("tool_outputs", `expected at most ${messagesPerTransaction} messages`);
   for (let tried = 0; tried < contentionTries; tried += 1) {
     const head = await settleOverdue(store, await loadHead(store, caller, thread));
-    const run = await findRun(store, caller.tenant, thread, id);
+    const run = await findRun(store, caller.space, thread, id);
     if (run === undefined) throw new GatewayError("not_found", "No such run.", { param: "run_id" });
     if (head.parked !== id || run.state !== "requires_action") {
       const known = await knownMessages(store, head, messages);
@@ -49,9 +49,9 @@ export const resumeTurn = async (
       pending: [],
       lastInput: last.seq,
     };
-    const written = await store.table.transact(threadPartition(caller.tenant, thread), [
+    const written = await store.table.transact(threadPartition(caller.space, thread), [
       {
-        update: headAt(caller.tenant, thread),
+        update: headAt(caller.space, thread),
         change: {
           set: {
             ...headAfter(store, head, placed.length, last),
@@ -65,7 +65,7 @@ export const resumeTurn = async (
       },
       ...operations,
       {
-        update: runAt(caller.tenant, thread, id),
+        update: runAt(caller.space, thread, id),
         change: {
           set: { state: resumed.state, step: resumed.step, stepFirst, lastInput: last.seq, pending: [] },
         },

@@ -75,26 +75,26 @@ export type UsageRecord = {
   cost?: number;
 };
 
-export const runAt = (tenant: string, thread: string, run: string): Key => ({
-  pk: threadPartition(tenant, thread),
+export const runAt = (space: string, thread: string, run: string): Key => ({
+  pk: threadPartition(space, thread),
   sk: runKey(run),
 });
 
 /** Runs that have not ended are where the sweeper looks. */
 const activeEntry = (
-  tenant: string,
+  space: string,
   thread: string,
   run: Pick<Run, "id" | "createdAt">,
 ): { ipk: string; isk: string } => ({
   ipk: activeIndex(shardOf(thread)),
-  isk: byTime(run.createdAt, `${tenant}/${thread}/${run.id}`),
+  isk: byTime(run.createdAt, `${space}/${thread}/${run.id}`),
 });
 
-export const encodeRun = (tenant: string, run: Run): JsonObject => {
+export const encodeRun = (space: string, run: Run): JsonObject => {
   const { error, ...fields } = run;
   return compact<JsonObject>({
     ...(fields as unknown as JsonObject),
-    tenant,
+    space,
     error: error === undefined ? undefined : encodeError(error),
   });
 };
@@ -106,18 +106,18 @@ export const withoutLargeRequest = async (store: ThreadStore, head: Thread, run:
   if (run.requestBlob !== undefined) return run;
   const text = JSON.stringify(run.request);
   if (text.length <= requestInline) return run;
-  return { ...run, request: {}, requestBlob: await keepBlob(store, head.tenant, head.id, Buffer.from(text)) };
+  return { ...run, request: {}, requestBlob: await keepBlob(store, head.space, head.id, Buffer.from(text)) };
 };
 
-export const loadRequest = async (store: ThreadStore, tenant: string, run: Run): Promise<JsonObject> =>
+export const loadRequest = async (store: ThreadStore, space: string, run: Run): Promise<JsonObject> =>
   run.requestBlob === undefined
     ? run.request
-    : (asObject(JSON.parse(await loadBody(store, tenant, run.thread, { blob: run.requestBlob }))) ?? {});
+    : (asObject(JSON.parse(await loadBody(store, space, run.thread, { blob: run.requestBlob }))) ?? {});
 
 export const runItem = (head: Thread, run: Run, extra: JsonObject = {}): NewItem => ({
-  ...runAt(head.tenant, head.id, run.id),
-  data: { ...encodeRun(head.tenant, run), ...extra },
-  ...(hasEnded(run.state) ? {} : activeEntry(head.tenant, head.id, run)),
+  ...runAt(head.space, head.id, run.id),
+  data: { ...encodeRun(head.space, run), ...extra },
+  ...(hasEnded(run.state) ? {} : activeEntry(head.space, head.id, run)),
 });
 
 export const decodeRun = ({ data }: Item): Run =>
@@ -145,16 +145,16 @@ export const decodeRun = ({ data }: Item): Run =>
   });
 
 export const usageItem = (
-  head: Pick<Thread, "tenant" | "owner" | "id">,
+  head: Pick<Thread, "space" | "owner" | "id">,
   run: string,
   step: number,
   now: number,
   record: UsageRecord,
 ): NewItem => ({
-  pk: threadPartition(head.tenant, head.id),
+  pk: threadPartition(head.space, head.id),
   sk: usageKey(run, step),
   data: { ...(record as unknown as JsonObject), run, step, thread: head.id, owner: head.owner, at: now },
-  ipk: usageIndex(head.tenant),
+  ipk: usageIndex(head.space),
   isk: byTime(now, `${head.id}/${run}/${step}`),
 });
 

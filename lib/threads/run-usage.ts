@@ -8,7 +8,7 @@ export type RunUsage = UsageRecord & { run: string; step: number; at: number };
 /** By run. `runs` are of one thread, next to each other in the order of their ids. */
 export const usageOfRuns = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   runs: readonly Run[],
 ): Promise<Map<string, RunUsage[]>> => {
   const found = new Map<string, RunUsage[]>(runs.map(({ id }) => [id, []]));
@@ -20,7 +20,7 @@ export const usageOfRuns = async (
   let cursor: string | undefined;
   do {
     const page = await store.table.query({
-      pk: threadPartition(tenant, thread),
+      pk: threadPartition(space, thread),
       prefix: usagePrefix,
       after: first,
       // Behind every step of the last run: steps are digits.

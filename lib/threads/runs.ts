@@ -14,7 +14,7 @@ const runNotFound = (): GatewayError => new GatewayError("not_found", "No such r
 
 export const getRun = async (store: ThreadStore, caller: Caller, thread: string, id: string): Promise<Run> => {
   await loadHead(store, caller, thread);
-  const run = await findRun(store, caller.tenant, thread, id);
+  const run = await findRun(store, caller.space, thread, id);
   if (run === undefined) throw runNotFound();
   return run;
 };
@@ -37,7 +37,7 @@ export const listRuns = async (
   let cursor: string | undefined;
   do {
     const page = await store.table.query({
-      pk: threadPartition(caller.tenant, thread),
+      pk: threadPartition(caller.space, thread),
       prefix: runPrefix,
       descending,
       limit: limit + 1,
@@ -61,7 +61,7 @@ export const listUsage = async (
   let cursor: string | undefined;
   do {
     const page = await store.table.query({
-      pk: threadPartition(caller.tenant, thread),
+      pk: threadPartition(caller.space, thread),
       prefix: usagePrefix,
       ...(cursor === undefined ? {} : { cursor }),
     });
@@ -75,7 +75,7 @@ export const listUsage = async (
 export const cancelRun = async (store: ThreadStore, caller: Caller, thread: string, id: string): Promise<Run> => {
   for (let tried = 0; tried < contentionTries; tried += 1) {
     const head = await loadHead(store, caller, thread);
-    const run = await findRun(store, caller.tenant, thread, id);
+    const run = await findRun(store, caller.space, thread, id);
     if (run === undefined) throw runNotFound();
     if (hasEnded(run.state)) return run;
     if (await cancelOnce(store, head, run)) return getRun(store, caller, thread, id);
@@ -97,19 +97,19 @@ const cancelQueued = async (store: ThreadStore, head: Thread, run: Run): Promise
   const queue = encodeQueue(head.queue.filter((each) => each !== run.id));
   const block = await blockItem(
     store,
-    { tenant: head.tenant, thread: head.id, run: run.id },
+    { space: head.space, thread: head.id, run: run.id },
     { first: 1, texts: [encodeEvent({ type: "error", error })], fence: head.fence, end: "cancelled" },
   );
-  const written = await store.table.transact(threadPartition(head.tenant, head.id), [
+  const written = await store.table.transact(threadPartition(head.space, head.id), [
     {
-      update: headAt(head.tenant, head.id),
+      update: headAt(head.space, head.id),
       change: {
         set: compact<JsonObject>({ queue, updatedAt: now }),
         ...(queue === undefined ? { remove: ["queue"] } : {}),
       },
       condition: unmoved(head),
     },
-    runEnd(head.tenant, head.id, run.id, { state: "cancelled", endedAt: now, error: encodeError(error) }),
+    runEnd(head.space, head.id, run.id, { state: "cancelled", endedAt: now, error: encodeError(error) }),
     { put: block, condition: { item: "absent" } },
   ]);
   if (written.ok) store.hub.wake(run.id);
@@ -127,11 +127,11 @@ export async function* runEvents(
   await getRun(store, caller, thread, run);
   yield* readEvents(
     store,
-    { tenant: caller.tenant, thread, run },
+    { space: caller.space, thread, run },
     {
       ...options,
       whenStale: async () => {
-        const head = await findHead(store, caller.tenant, thread);
+        const head = await findHead(store, caller.space, thread);
         if (head !== undefined) await settleOverdue(store, head);
       },
     },
@@ -141,7 +141,7 @@ export async function* runEvents(
 /** Its events go, and with them what it said; the run itself stays, for the order and the bill, and is marked. */
 export const forgetRun = async (store: ThreadStore, caller: Caller, thread: string, id: string): Promise<void> => {
   const run = await getRun(store, caller, thread, id);
-  const pk = threadPartition(caller.tenant, thread);
+  const pk = threadPartition(caller.space, thread);
   let cursor: string | undefined;
   do {
     const page = await store.table.query({
@@ -153,7 +153,7 @@ export const forgetRun = async (store: ThreadStore, caller: Caller, thread: stri
     cursor = page.next;
   } while (cursor !== undefined);
   await store.table.update(
-    runAt(caller.tenant, thread, id),
+    runAt(caller.space, thread, id),
     { set: { metadata: { ...run.metadata, deleted: true }, request: {} } },
     { item: "present" },
   );

@@ -59,7 +59,7 @@ const stopRun = async (store: ThreadStore, head: Thread): Promise<boolean> => {
     const late = new AbortController();
     await Promise.race([store.hub.changed(head.id, late.signal), store.clock.sleep(stopMs, late.signal)]);
     late.abort();
-    const now = await findHead(store, head.tenant, head.id);
+    const now = await findHead(store, head.space, head.id);
     if (now?.run !== run) return true;
     return closeRun(store, now, "cancelled");
   }
@@ -83,7 +83,7 @@ const startWith = async (store: ThreadStore, caller: Caller, thread: string, inp
     const head = await settleOverdue(store, await loadHead(store, caller, thread));
     const parked =
       head.run === undefined && head.parked !== undefined
-        ? await findRun(store, caller.tenant, thread, head.parked)
+        ? await findRun(store, caller.space, thread, head.parked)
         : undefined;
     const answers = answered(input.messages);
     const isAnswered = parked?.pending.every((call) => answers.has(call)) === true;
@@ -162,7 +162,7 @@ const begin = async (
   const rest = queue === undefined ? head.queue : queue.rest;
   const waiting = encodeQueue(rest);
   const update: Operation = {
-    update: headAt(head.tenant, head.id),
+    update: headAt(head.space, head.id),
     change: {
       set: compact<JsonObject>({
         ...headAfter(store, head, placed.length, last),
@@ -188,8 +188,8 @@ const begin = async (
   const before: Operation[] =
     parked === undefined
       ? []
-      : [runEnd(head.tenant, head.id, parked.id, { state: "completed", endedAt: now, endedBy: fence })];
-  const written = await store.table.transact(threadPartition(head.tenant, head.id), [
+      : [runEnd(head.space, head.id, parked.id, { state: "completed", endedAt: now, endedBy: fence })];
+  const written = await store.table.transact(threadPartition(head.space, head.id), [
     update,
     ...operations,
     put,
@@ -213,11 +213,11 @@ const enqueue = async (store: ThreadStore, head: Thread, input: TurnInput): Prom
   const run = await withoutLargeRequest(store, head, newRun(store, head, input));
   const body = await storeBody(
     store,
-    head.tenant,
+    head.space,
     head.id,
     JSON.stringify({ messages: input.messages, ...parentOption(input.parentId) }),
   );
-  const pk = threadPartition(head.tenant, head.id);
+  const pk = threadPartition(head.space, head.id);
   const claims = input.messages.flatMap(({ clientId }): Operation[] =>
     clientId === undefined
       ? []
@@ -226,7 +226,7 @@ const enqueue = async (store: ThreadStore, head: Thread, input: TurnInput): Prom
   const queue = encodeQueue([...head.queue, run.id]);
   const written = await store.table.transact(pk, [
     {
-      update: headAt(head.tenant, head.id),
+      update: headAt(head.space, head.id),
       change: { set: compact<JsonObject>({ queue, updatedAt: store.clock.now() }) },
       condition: unmoved(head),
     },
@@ -237,14 +237,14 @@ const enqueue = async (store: ThreadStore, head: Thread, input: TurnInput): Prom
 };
 
 /** Begins the run that waits longest, if the thread is free. For whoever ended the one before, and for the sweeper. */
-export const startNext = async (store: ThreadStore, tenant: string, thread: string): Promise<Started | undefined> => {
+export const startNext = async (store: ThreadStore, space: string, thread: string): Promise<Started | undefined> => {
   for (let tried = 0; tried < contentionTries; tried += 1) {
-    const found = await findHead(store, tenant, thread);
+    const found = await findHead(store, space, thread);
     if (found === undefined) return undefined;
     const head = await settleOverdue(store, found);
     const [next, ...rest] = head.queue;
     if (next === undefined || head.run !== undefined || head.parked !== undefined) return undefined;
-    const item = await store.table.get(runAt(tenant, thread, next));
+    const item = await store.table.get(runAt(space, thread, next));
     if (item === undefined) throw new GatewayError("internal", "A queued run is missing.");
     const begun = await begin(store, head, decodeRun(item), await queuedInput(store, head, item), undefined, { rest });
     if (begun.ok) {
@@ -256,4 +256,4 @@ export const startNext = async (store: ThreadStore, tenant: string, thread: stri
 };
 
 const queuedInput = async (store: ThreadStore, head: Thread, item: Item): Promise<TurnInput> =>
-  JSON.parse(await loadBody(store, head.tenant, head.id, item.data)) as TurnInput;
+  JSON.parse(await loadBody(store, head.space, head.id, item.data)) as TurnInput;

@@ -6,8 +6,11 @@ import type { Usage } from "../model/usage.ts";
 import type { Table } from "../stores/table.ts";
 import type { Hub } from "./hub.ts";
 
-/** Who asks. Both come from the credential, never from the request: no thread of another tenant or owner can be named. */
-export type Caller = { tenant: string; owner: string };
+/**
+ * Who asks. `space` is tenant and owner in one (`spaceOf`): every storage key begins with it, so that no read can reach another's. Both
+ * come from the credential, never from the request.
+ */
+export type Caller = { space: string; owner: string };
 
 export type Clock = {
   /** Unix milliseconds. */

@@ -9,14 +9,14 @@ import type { ThreadStore } from "./store.ts";
 /** Messages `from` to `upTo`, both included, under the same numbers and ids. May be done again from the start. */
 export const copyStretch = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   source: string,
   target: string,
   from: number,
   upTo: number,
 ): Promise<void> => {
-  const sourcePk = threadPartition(tenant, source);
-  const pk = threadPartition(tenant, target);
+  const sourcePk = threadPartition(space, source);
+  const pk = threadPartition(space, target);
   let cursor: string | undefined;
   do {
     const page = await store.table.query({
@@ -27,7 +27,7 @@ export const copyStretch = async (
       ...(cursor === undefined ? {} : { cursor }),
     });
     for (const item of page.items) {
-      await copyBody(store, tenant, source, target, item);
+      await copyBody(store, space, source, target, item);
       await store.table.put({ pk, sk: item.sk, data: item.data });
       const seq = asNumber(item.data["seq"]) ?? 0;
       const parentSeq = asNumber(item.data["parentSeq"]) ?? -1;
@@ -39,14 +39,14 @@ export const copyStretch = async (
 
 const copyBody = async (
   store: ThreadStore,
-  tenant: string,
+  space: string,
   source: string,
   target: string,
   { data }: Item,
 ): Promise<void> => {
   const hash = asString(data["blob"]);
   if (hash === undefined) return;
-  const bytes = await store.blobs.get(blobScope(tenant, source), hash);
+  const bytes = await store.blobs.get(blobScope(space, source), hash);
   if (bytes === undefined) throw new GatewayError("storage", "A stored body is missing.");
-  await keepBlob(store, tenant, target, bytes);
+  await keepBlob(store, space, target, bytes);
 };

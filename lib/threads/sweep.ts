@@ -9,9 +9,9 @@ import type { ThreadStore } from "./store.ts";
 
 export type Swept = {
   /** Runs that were found dead. */
-  expired: { tenant: string; thread: string; run: string }[];
+  expired: { space: string; thread: string; run: string }[];
   /** Threads that are free while runs wait on them: to be given to `startNext`. */
-  waiting: { tenant: string; thread: string }[];
+  waiting: { space: string; thread: string }[];
   deleted: number;
 };
 
@@ -36,21 +36,21 @@ export const sweep = async (store: ThreadStore, limit = 500): Promise<Swept> => 
   const seen = new Set<string>();
   for (let shard = 0; shard < sweepShards; shard += 1) {
     for await (const { pk, data } of indexed(store, activeIndex(shard), byTime(now + 1, ""), limit)) {
-      const tenant = asString(data["tenant"]) ?? "";
+      const space = asString(data["space"]) ?? "";
       const thread = asString(data["thread"]) ?? "";
       if (seen.has(pk)) continue;
       seen.add(pk);
-      const head = await findHead(store, tenant, thread);
+      const head = await findHead(store, space, thread);
       if (head === undefined) continue;
       const dead = head.run ?? head.parked;
       const settled = isOverdue(head, now) ? await settleOverdue(store, head) : head;
       if (settled !== head && dead !== undefined && settled.run !== dead && settled.parked !== dead)
-        swept.expired.push({ tenant, thread, run: dead });
+        swept.expired.push({ space, thread, run: dead });
       if (settled.queue.length > 0 && settled.run === undefined && settled.parked === undefined)
-        swept.waiting.push({ tenant, thread });
+        swept.waiting.push({ space, thread });
     }
     for await (const { data } of indexed(store, dueIndex(shard), byTime(now + 1, ""), limit)) {
-      await removeThread(store, asString(data["tenant"]) ?? "", asString(data["thread"]) ?? "");
+      await removeThread(store, asString(data["space"]) ?? "", asString(data["thread"]) ?? "");
       swept.deleted += 1;
     }
   }

@@ -65,32 +65,32 @@ const checkFields = ({ title, metadata, strategy, retentionSeconds }: ThreadFiel
 
 /** What puts a thread into the lists. */
 export const listItems = (thread: Thread): NewItem[] => {
-  const { tenant, owner, id, createdAt } = thread;
-  const pk = threadPartition(tenant, id);
-  const data = { thread: id, tenant };
+  const { space, owner, id, createdAt } = thread;
+  const pk = threadPartition(space, id);
+  const data = { thread: id, space };
   const time = byTime(createdAt, id);
   return [
-    { pk, sk: listKeys.owner, data, ipk: ownerIndex(tenant, owner), isk: time },
+    { pk, sk: listKeys.owner, data, ipk: ownerIndex(space, owner), isk: time },
     ...(thread.title === undefined || titlePrefix(thread.title) === ""
       ? []
-      : [{ pk, sk: listKeys.title, data, ipk: titleIndex(tenant, owner), isk: byTitle(thread.title, id) }]),
+      : [{ pk, sk: listKeys.title, data, ipk: titleIndex(space, owner), isk: byTitle(thread.title, id) }]),
     ...Object.entries(thread.metadata).map(([name, value]) => ({
       pk,
       sk: metadataListKey(name),
       data,
-      ipk: metadataIndex(tenant, owner, name, value),
+      ipk: metadataIndex(space, owner, name, value),
       isk: time,
     })),
     ...(thread.expiresAt === undefined
       ? []
-      : [{ pk, sk: listKeys.due, data, ...dueEntry(tenant, id, thread.expiresAt) }]),
+      : [{ pk, sk: listKeys.due, data, ...dueEntry(space, id, thread.expiresAt) }]),
   ];
 };
 
 export const newHead = (store: ThreadStore, caller: Caller, id: string, fields: ThreadFields): Thread => {
   const now = store.clock.now();
   return compact<Thread>({
-    tenant: caller.tenant,
+    space: caller.space,
     owner: caller.owner,
     id,
     createdAt: now,
@@ -126,18 +126,18 @@ export const headItems = async (
   thread: Thread,
   extra: JsonObject = {},
 ): Promise<[NewItem, ...NewItem[]]> => {
-  const { tenant: _tenant, queue: _queue, system: _system, settings: _settings, ...data } = thread;
+  const { space: _tenant, queue: _queue, system: _system, settings: _settings, ...data } = thread;
   const profile = await splitProfile(store, thread);
   return [
     {
-      ...headAt(thread.tenant, thread.id),
+      ...headAt(thread.space, thread.id),
       data: { ...(data as unknown as JsonObject), ...profile.fields, ...extra },
     },
     ...(profile.item === undefined ? [] : [profile.item]),
   ];
 };
 
-/** A thread's id is unique within its tenant. */
+/** A thread's id is unique within its space. */
 export const createThread = async (
   store: ThreadStore,
   caller: Caller,
@@ -146,7 +146,7 @@ export const createThread = async (
   checkFields(input);
   const id = input.id === undefined ? `thread_${store.newId()}` : checkId(input.id, "id");
   const thread = newHead(store, caller, id, input);
-  const pk = threadPartition(caller.tenant, id);
+  const pk = threadPartition(caller.space, id);
   for (let tried = 0; tried < contentionTries; tried += 1) {
     const [head, ...more] = await headItems(store, thread);
     const written = await store.table.transact(pk, [
@@ -154,10 +154,10 @@ export const createThread = async (
       ...[...more, ...listItems(thread)].map((put) => ({ put })),
     ]);
     if (written.ok) return { thread, created: true };
-    const there = await findHead(store, caller.tenant, id);
+    const there = await findHead(store, caller.space, id);
     if (there === undefined) {
       // The remains of an older one of this name.
-      await removeThread(store, caller.tenant, id);
+      await removeThread(store, caller.space, id);
       continue;
     }
     if (input.ifExists === "return" && there.owner === caller.owner)
@@ -199,10 +199,10 @@ export const listThreads = async (
   const [first] = pairs;
   const ipk =
     prefix !== ""
-      ? titleIndex(caller.tenant, caller.owner)
+      ? titleIndex(caller.space, caller.owner)
       : first !== undefined
-        ? metadataIndex(caller.tenant, caller.owner, first[0], first[1])
-        : ownerIndex(caller.tenant, caller.owner);
+        ? metadataIndex(caller.space, caller.owner, first[0], first[1])
+        : ownerIndex(caller.space, caller.owner);
   const fits = (thread: Thread | undefined): thread is Thread =>
     thread !== undefined &&
     thread.owner === caller.owner &&
@@ -221,7 +221,7 @@ export const listThreads = async (
       ...(cursor === undefined ? {} : { cursor }),
     });
     const ids = page.items.map(({ data }) => asString(data["thread"]) ?? "");
-    const heads = await Promise.all(ids.map((id) => findHead(store, caller.tenant, id)));
+    const heads = await Promise.all(ids.map((id) => findHead(store, caller.space, id)));
     threads.push(...heads.filter(fits));
     cursor = page.next;
     if (cursor === undefined || threads.length >= limit) break;
@@ -248,7 +248,7 @@ export const patchThread = async (
     if (ifMatch !== undefined && ifMatch !== head.revision)
       throw new GatewayError("precondition_failed", "The thread was changed since it was read.", { param: "if-match" });
     const changed = patched(head, patch, store.clock.now());
-    const pk = threadPartition(caller.tenant, id);
+    const pk = threadPartition(caller.space, id);
     const before = listItems(head);
     const after = listItems(changed);
     const lists: Operation[] = [
@@ -317,5 +317,5 @@ const patched = (head: Thread, patch: PatchThread, now: number): Thread => {
 /** With everything it owns: messages, runs, events, bodies. Forks keep what they show. Usage stays for the bill. */
 export const deleteThread = async (store: ThreadStore, caller: Caller, id: string): Promise<void> => {
   await loadHead(store, caller, id);
-  await removeThread(store, caller.tenant, id);
+  await removeThread(store, caller.space, id);
 };

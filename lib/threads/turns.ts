@@ -60,7 +60,7 @@ export const findKnownTurn = async (
   const waiting = known.get(messages.at(-1)?.clientId ?? "")?.run;
   const stored = await loadKnown(store, head, messages, known, []);
   const id = waiting ?? stored.at(-1)?.run;
-  const run = id === undefined ? undefined : await findRun(store, head.tenant, head.id, id);
+  const run = id === undefined ? undefined : await findRun(store, head.space, head.id, id);
   return run === undefined ? undefined : { kind: "known", run, messages: stored };
 };
 

@@ -97,7 +97,7 @@ class Driver {
     this.#meter = meter;
     this.#writer = createEventWriter(
       services.store,
-      { tenant: lease.head.tenant, thread: lease.head.id, run: lease.run },
+      { space: lease.head.space, thread: lease.head.id, run: lease.run },
       lease.fence,
       lease.firstEvent,
     );

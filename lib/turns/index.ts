@@ -27,9 +27,9 @@ export type Turns = {
   /** The outputs of a parked run's tools, as messages: the same run goes on. */
   resume: (call: TurnCall, thread: string, run: string, messages: readonly NewMessage[]) => Promise<Turn>;
   /** The spec that a run was begun with. */
-  spec: (tenant: string, run: Run) => Promise<RunSpec>;
+  spec: (space: string, run: Run) => Promise<RunSpec>;
   /** Carries out the run that waits longest on a thread, if it is free, and those after it: for workers and sweepers. */
-  work: (tenant: string, thread: string) => Promise<void>;
+  work: (space: string, thread: string) => Promise<void>;
   /** Ends dead runs, deletes what is past its end, and takes up the runs that wait behind them. */
   sweep: () => Promise<void>;
 };
@@ -39,18 +39,18 @@ const asJson = (spec: RunSpec): JsonObject => JSON.parse(JSON.stringify(spec)) a
 export const createTurns = (services: TurnServices): Turns => {
   const { store, queue } = services;
 
-  const specOf = async (tenant: string, run: Run): Promise<RunSpec> =>
-    (await loadRequest(store, tenant, run)) as unknown as RunSpec;
+  const specOf = async (space: string, run: Run): Promise<RunSpec> =>
+    (await loadRequest(store, space, run)) as unknown as RunSpec;
 
   /** Runs that wait behind one that ended are taken up by whoever ended it. */
-  const next = async (tenant: string, thread: string, trace: Trace): Promise<void> => {
-    for (let started = await startNext(store, tenant, thread); started !== undefined;) {
-      const spec = await specOf(tenant, started.run);
+  const next = async (space: string, thread: string, trace: Trace): Promise<void> => {
+    for (let started = await startNext(store, space, thread); started !== undefined;) {
+      const spec = await specOf(space, started.run);
       const rest: Promise<unknown>[] = [];
       const call = { trace, waitUntil: (work: Promise<unknown>) => void rest.push(work) };
       const ended = await drive(services, started, spec, call, "ask").done;
       await Promise.allSettled(rest);
-      started = ended?.waiting === true ? await startNext(store, tenant, thread) : undefined;
+      started = ended?.waiting === true ? await startNext(store, space, thread) : undefined;
     }
   };
 
@@ -70,11 +70,11 @@ export const createTurns = (services: TurnServices): Turns => {
     }
   };
 
-  const demandOf = async (tenant: string, thread: string, spec: RunSpec, messages: readonly NewMessage[]) =>
+  const demandOf = async (space: string, thread: string, spec: RunSpec, messages: readonly NewMessage[]) =>
     runDemand(
       services.models,
       spec,
-      await findHead(store, tenant, thread),
+      await findHead(store, space, thread),
       messages.reduce((sum, { message }) => sum + store.tokensOf(message.parts), 0),
     );
 
@@ -85,10 +85,10 @@ export const createTurns = (services: TurnServices): Turns => {
     const after = async (): Promise<void> => {
       const ended = await driven.done;
       if (ended?.waiting === true) {
-        if (queue === undefined) await next(head.tenant, head.id, trace);
-        else await queue.send({ id: threadRef(head.tenant, head.id) });
+        if (queue === undefined) await next(head.space, head.id, trace);
+        else await queue.send({ id: threadRef(head.space, head.id) });
       }
-      if (ended !== undefined) await summarizeLater(services, head.tenant, head.id, spec, call);
+      if (ended !== undefined) await summarizeLater(services, head.space, head.id, spec, call);
     };
     // What comes after an answer fails on its own: the sweeper finds runs that wait.
     waitUntil(after().catch(() => undefined));
@@ -114,9 +114,9 @@ export const createTurns = (services: TurnServices): Turns => {
   });
 
   const turnOf = async (begun: TurnStart, spec: RunSpec, call: TurnCall, permit: Permit | undefined): Promise<Turn> => {
-    const { tenant } = call.caller;
+    const { space } = call.caller;
     if (begun.kind === "started") return carryOut(begun, spec, call, permit);
-    if (begun.kind === "known") return standing("known", begun.run, await specOf(tenant, begun.run));
+    if (begun.kind === "known") return standing("known", begun.run, await specOf(space, begun.run));
     return standing("queued", begun.run, spec);
   };
 
@@ -128,34 +128,34 @@ export const createTurns = (services: TurnServices): Turns => {
       const { begun, permit } =
         input.later === true
           ? { begun: await start(), permit: undefined }
-          : await permitted(await demandOf(call.caller.tenant, thread, spec, input.messages), start);
+          : await permitted(await demandOf(call.caller.space, thread, spec, input.messages), start);
       const turn = await turnOf(begun, spec, call, permit);
       if (turn.kind === "queued" && input.later === true) {
-        if (queue !== undefined) await queue.send({ id: threadRef(call.caller.tenant, thread) });
-        else call.waitUntil(next(call.caller.tenant, thread, call.trace).catch(() => undefined));
+        if (queue !== undefined) await queue.send({ id: threadRef(call.caller.space, thread) });
+        else call.waitUntil(next(call.caller.space, thread, call.trace).catch(() => undefined));
       }
       return turn;
     },
     resume: async (call, thread, run, messages) => {
-      const found = await findRun(store, call.caller.tenant, thread, run);
+      const found = await findRun(store, call.caller.space, thread, run);
       if (found === undefined) {
         // It says what is wrong.
         const begun = await resumeTurn(store, call.caller, thread, run, messages);
-        return turnOf(begun, await specOf(call.caller.tenant, begun.run), call, undefined);
+        return turnOf(begun, await specOf(call.caller.space, begun.run), call, undefined);
       }
-      const spec = { ...(await specOf(call.caller.tenant, found)), caller: call.caller };
-      const { begun, permit } = await permitted(await demandOf(call.caller.tenant, thread, spec, messages), () =>
+      const spec = { ...(await specOf(call.caller.space, found)), caller: call.principal };
+      const { begun, permit } = await permitted(await demandOf(call.caller.space, thread, spec, messages), () =>
         resumeTurn(store, call.caller, thread, run, messages),
       );
       return turnOf(begun, spec, call, permit);
     },
     spec: specOf,
-    work: (tenant, thread) => next(tenant, thread, traceOf({})),
+    work: (space, thread) => next(space, thread, traceOf({})),
     sweep: async () => {
       const { waiting } = await sweep(store);
-      for (const { tenant, thread } of waiting)
-        if (queue === undefined) await next(tenant, thread, traceOf({}));
-        else await queue.send({ id: threadRef(tenant, thread) });
+      for (const { space, thread } of waiting)
+        if (queue === undefined) await next(space, thread, traceOf({}));
+        else await queue.send({ id: threadRef(space, thread) });
     },
   };
 };

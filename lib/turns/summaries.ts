@@ -36,13 +36,13 @@ const requestFor = (model: string, plan: SummaryPlan, messages: readonly Message
 /** By the model that the turn was for; its first target. A failure leaves the thread as it was: the next turn tries again. */
 export const summarizeLater = async (
   services: TurnServices,
-  tenant: string,
+  space: string,
   thread: string,
   spec: RunSpec,
   { trace, waitUntil }: Pick<TurnCall, "trace" | "waitUntil">,
 ): Promise<void> => {
   const { store, models } = services;
-  const head = await findHead(store, tenant, thread);
+  const head = await findHead(store, space, thread);
   if (head === undefined || head.strategy !== "summarize") return;
   const [route] = models.resolve(spec.request.model);
   if (route === undefined) return;

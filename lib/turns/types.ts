@@ -5,6 +5,7 @@ import type { ChatRequest } from "../model/request.ts";
 import type { ClientWireId } from "../model/wire-id.ts";
 import type { Run } from "../threads/run-items.ts";
 import type { Caller } from "../auth/caller.ts";
+import type { Caller as SpaceCaller } from "../threads/store.ts";
 import type { TurnInput } from "../threads/turns.ts";
 import type { Trace } from "../telemetry/trace.ts";
 
@@ -34,7 +35,9 @@ export type NewTurn = Omit<TurnInput, "run"> & {
 
 /** Who calls, and what outlives the call. */
 export type TurnCall = {
-  caller: Caller;
+  caller: SpaceCaller;
+  /** In whose name, and within whose limits, models are called. */
+  principal: Caller;
   trace: Trace;
   /** The run goes on when its caller has gone; the platform waits for it. */
   waitUntil: (work: Promise<unknown>) => void;

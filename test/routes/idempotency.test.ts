@@ -13,6 +13,7 @@ import { beginIdempotent, finishIdempotent } from "../../lib/threads/idempotency
 import { startTurn } from "../../lib/threads/start-turn.ts";
 import { createHub } from "../../lib/threads/hub.ts";
 import { defaultLimits, type ThreadStore } from "../../lib/threads/store.ts";
+import { spaceOf } from "../../lib/threads/keys.ts";
 import { createThread } from "../../lib/threads/threads.ts";
 import { dataFolder } from "../support/data.ts";
 import { type Exchange, hostOfWire, say, startExchange } from "../support/exchange.ts";
@@ -316,7 +317,7 @@ test("answers outlive the gateway", async () => {
 });
 
 describe("a call whose process died", () => {
-  const caller = { tenant: "default", owner: "ada" };
+  const caller = { space: spaceOf("default", "ada"), owner: "ada" };
   const hashOf = (headers: Record<string, string>): string =>
     callHash({
       method: "POST",
@@ -367,7 +368,7 @@ describe("a call whose process died", () => {
     expect([anew.status, replayed(anew)]).toEqual([200, false]);
     expect(anew.headers.get("heddle-thread")).not.toBe(thread.id);
     await expectSame(anew, await ask(asked));
-    expect((await findRun(store, caller.tenant, thread.id, dead.run.id))?.state).toBe("expired");
+    expect((await findRun(store, caller.space, thread.id, dead.run.id))?.state).toBe("expired");
   });
 });
 

@@ -10,7 +10,11 @@ import { createThread } from "../../lib/threads/threads.ts";
 import { settleOverdue } from "../../lib/threads/closing.ts";
 import { loadHead } from "../../lib/threads/head.ts";
 import { clientWires } from "../../lib/wires/index.ts";
-import { alice, createTestStore, type TestStore } from "../threads/setup.ts";
+import { createTestStore, type TestStore } from "../threads/setup.ts";
+import { spaceCaller } from "../../lib/routes/turns.ts";
+
+const person = { tenant: "acme", owner: "alice" };
+const alice = spaceCaller(person);
 
 type Streamed = { route: Route; context: RouteContext; calls: () => number; waited: Promise<unknown>[] };
 
@@ -30,7 +34,7 @@ const streamed = (store: TestStore, pieces: () => AsyncIterable<string>, headers
   const context = {
     call: { method: "POST", path: "/threads/t/messages/stream", query: "", headers: {}, body: new Uint8Array() },
     invocation: { waitUntil: (work: Promise<unknown>) => void waited.push(work), signal: AbortSignal.abort() },
-    caller: alice,
+    caller: person,
     wire: clientWires["openai-chat"],
     services: { threads: async () => ({ store }) },
   } as unknown as RouteContext;

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { openFileBlobs } from "../../lib/blobs/files.ts";
 import { systemClock } from "../../lib/routing/retry.ts";
 import { openSqlite } from "../../lib/stores/sqlite.ts";
+import { spaceOf } from "../../lib/threads/keys.ts";
 import { type Caller, defaultLimits } from "../../lib/threads/store.ts";
 import { openThreads, type Threads } from "../../lib/turns/open.ts";
 import type { ModelServices } from "../../lib/turns/services.ts";
 
 /** Whoever calls without a key, where none is asked for. */
-export const open: Caller = { tenant: "default", owner: "open" };
+export const open: Caller = { space: spaceOf("default", "open"), owner: "open" };
 
 const never = (): never => {
   throw new Error("whoever only reads asks no model");

@@ -71,7 +71,7 @@ describe("a job", () => {
       code: "storage",
     });
     await store.clock.advance(61_000);
-    expect(await overdueJobs(store, shards)).toEqual([jobRef({ tenant: "acme", id: "j" })]);
+    expect(await overdueJobs(store, shards)).toEqual([jobRef({ space: "acme", id: "j" })]);
   });
 
   test("fails for good, or is tried again", async () => {

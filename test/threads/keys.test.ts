@@ -23,7 +23,7 @@ const bytes = (text: string): number => Buffer.byteLength(text);
 const name = fc.string({ unit: "binary", maxLength: 300 });
 const hasNoLoneSurrogate = (text: string): boolean => text.isWellFormed();
 
-test("every key begins with the tenant, and no two tenants share any", () => {
+test("every key begins with the space, and no two spaces share any", () => {
   fc.assert(
     fc.property(
       name.filter(hasNoLoneSurrogate),
@@ -31,17 +31,17 @@ test("every key begins with the tenant, and no two tenants share any", () => {
       name.filter(hasNoLoneSurrogate),
       (a, b, other) => {
         for (const make of [
-          (tenant: string) => threadPartition(tenant, other),
-          (tenant: string) => jobPartition(tenant, other),
-          (tenant: string) => idempotencyPartition(tenant, other, other),
-          (tenant: string) => ownerIndex(tenant, other),
-          (tenant: string) => titleIndex(tenant, other),
-          (tenant: string) => metadataIndex(tenant, other, other, other),
-          (tenant: string) => usageIndex(tenant),
+          (space: string) => threadPartition(space, other),
+          (space: string) => jobPartition(space, other),
+          (space: string) => idempotencyPartition(space, other, other),
+          (space: string) => ownerIndex(space, other),
+          (space: string) => titleIndex(space, other),
+          (space: string) => metadataIndex(space, other, other, other),
+          (space: string) => usageIndex(space),
         ]) {
           expect(make(a).startsWith(`${threadPartition(a, "").split("/")[0]}/`)).toBe(true);
           expect(make(a) === make(b)).toBe(a === b);
-          // No tenant's name reaches the sweeper's own lists.
+          // No space's name reaches the sweeper's own lists.
           expect(make(a).startsWith("~")).toBe(false);
         }
       },

@@ -140,7 +140,7 @@ const createWorld = (base: Table, clock: TestClock, history: History) => {
   const answers = new Set<string>();
   const durable = new Map<string, StreamEvent[]>();
   const thread = `t${crypto.randomUUID().slice(0, 8)}`;
-  const place = { tenant: "acme", thread };
+  const place = { space: "acme", thread };
 
   const boot = (at: number): Process => {
     const process: Process = { dead: false, store: createTestStore({ clock, blobs }) };

@@ -184,7 +184,7 @@ describe("two runs at once", () => {
     expect((await answer(store, first, "a1")).waiting).toBe(true);
     // Whoever comes now waits behind them.
     await expect(start(store, "late")).rejects.toMatchObject({ code: "thread_busy" });
-    expect((await sweep(store)).waiting).toEqual([{ tenant: "acme", thread: "t" }]);
+    expect((await sweep(store)).waiting).toEqual([{ space: "acme", thread: "t" }]);
     const second = await startNext(store, "acme", "t");
     expect((await answer(store, second!, "a2")).waiting).toBe(true);
     const third = await startNext(store, "acme", "t");
@@ -275,7 +275,7 @@ describe("leases", () => {
     expect((await sweep(store)).expired).toEqual([]);
     await store.clock.advance(store.limits.leaseMs + 1);
     const other = otherProcess(store);
-    expect((await sweep(other)).expired).toEqual([{ tenant: "acme", thread: "t", run: turn.run.id }]);
+    expect((await sweep(other)).expired).toEqual([{ space: "acme", thread: "t", run: turn.run.id }]);
     expect((await sweep(other)).expired).toEqual([]);
     expect(await getRun(store, alice, "t", turn.run.id)).toMatchObject({
       state: "expired",
@@ -435,7 +435,7 @@ describe("tools", () => {
     const store = await begin();
     const parked = await park(store);
     await store.clock.advance(store.limits.parkedMs + 1);
-    expect((await sweep(store)).expired).toEqual([{ tenant: "acme", thread: "t", run: parked.run.id }]);
+    expect((await sweep(store)).expired).toEqual([{ space: "acme", thread: "t", run: parked.run.id }]);
     await answer(store, await start(store, "on"), "a");
     expect(await getRun(store, alice, "t", parked.run.id)).toMatchObject({ state: "expired" });
   });

@@ -100,8 +100,8 @@ export const createTestStore = (options: { table?: Table; clock?: TestClock; blo
 /** The same stored things as another process sees them: its own hub, the same table and clock. */
 export const otherProcess = (store: TestStore): TestStore => ({ ...store, hub: createHub() });
 
-export const alice: Caller = { tenant: "acme", owner: "alice" };
-export const bob: Caller = { tenant: "acme", owner: "bob" };
+export const alice: Caller = { space: "acme", owner: "alice" };
+export const bob: Caller = { space: "acme", owner: "bob" };
 
 export const says = (role: Message["role"], text: string): Message => ({ role, parts: [{ type: "text", text }] });
 export const user = (text: string, clientId?: string): NewMessage =>
@@ -121,7 +121,7 @@ export const results = (...ids: string[]): Message => ({
 export const writerOf = (store: ThreadStore, lease: Lease): EventWriter =>
   createEventWriter(
     store,
-    { tenant: lease.head.tenant, thread: lease.head.id, run: lease.run },
+    { space: lease.head.space, thread: lease.head.id, run: lease.run },
     lease.fence,
     lease.firstEvent,
   );

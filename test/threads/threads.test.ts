@@ -21,27 +21,27 @@ describe("create and get", () => {
     expect(await createThread(store, alice, { id: "trip", ifExists: "return" })).toEqual({ thread, created: false });
   });
 
-  test("a thread of another owner or tenant is not there, and its id tells nothing", async () => {
+  test("a thread of another owner or space is not there, and its id tells nothing", async () => {
     const store = createTestStore();
     await createThread(store, alice, { id: "mine" });
     await expect(getThread(store, bob, "mine")).rejects.toMatchObject({ code: "not_found" });
-    await expect(getThread(store, { tenant: "other", owner: "alice" }, "mine")).rejects.toMatchObject({
+    await expect(getThread(store, { space: "other", owner: "alice" }, "mine")).rejects.toMatchObject({
       code: "not_found",
     });
     await expect(createThread(store, bob, { id: "mine", ifExists: "return" })).rejects.toMatchObject({
       code: "conflict",
     });
-    await createThread(store, { tenant: "other", owner: "alice" }, { id: "mine" });
+    await createThread(store, { space: "other", owner: "alice" }, { id: "mine" });
     await expect(appendMessages(store, bob, "mine", [user("hi")])).rejects.toMatchObject({ code: "not_found" });
     await expect(deleteThread(store, bob, "mine")).rejects.toMatchObject({ code: "not_found" });
     await expect(patchThread(store, bob, "mine", { title: "x" })).rejects.toMatchObject({ code: "not_found" });
     await expect(forkThread(store, bob, "mine")).rejects.toMatchObject({ code: "not_found" });
   });
 
-  test("tenants whose names hold separators stay apart", async () => {
+  test("spaces whose names hold separators stay apart", async () => {
     const store = createTestStore();
-    await createThread(store, { tenant: "a/thread/b", owner: "o" }, { id: "c" });
-    await expect(getThread(store, { tenant: "a", owner: "o" }, "b/thread/c")).rejects.toMatchObject({
+    await createThread(store, { space: "a/thread/b", owner: "o" }, { id: "c" });
+    await expect(getThread(store, { space: "a", owner: "o" }, "b/thread/c")).rejects.toMatchObject({
       code: "not_found",
     });
     for (const item of (store.table as MemoryTable).all()) expect(item.pk.startsWith("a%2Fthread%2Fb/")).toBe(true);

@@ -56,7 +56,7 @@ const ask = async (wire: ClientWireId, provider: ClientWireId, array = false): P
 
 const encodedOn = async (asked: Asked, wire: ClientWireId): Promise<EncodedRun> => {
   const run = await getRun(elsewhere.store, open, asked.thread, asked.run);
-  return { run, spec: await elsewhere.turns.spec(open.tenant, run), wire: clientWires[wire] };
+  return { run, spec: await elsewhere.turns.spec(open.space, run), wire: clientWires[wire] };
 };
 
 const replay = async (encoded: EncodedRun, after?: number): Promise<string> => {
@@ -152,7 +152,7 @@ test("a run's second step, which its tools' outputs began, is a stream of its ow
   ]);
   if (resumed.kind !== "started") throw new Error("it goes on");
   const { lease } = resumed;
-  const place = { tenant: open.tenant, thread: asked.thread, run: asked.run };
+  const place = { space: open.space, thread: asked.thread, run: asked.run };
   const writer = createEventWriter(store, place, lease.fence, lease.firstEvent);
   for (const event of scripts["text"]?.("compat") ?? []) writer.write(event);
   await endTurn(store, lease, writer, { state: "completed", message: { role: "assistant", parts: [] } });

@@ -123,7 +123,7 @@ beforeEach(() => {
 });
 
 const summariesOf = async (thread: string): Promise<number> =>
-  (await elsewhere.store.table.query({ pk: threadPartition(open.tenant, thread), prefix: summaryPrefix })).items.length;
+  (await elsewhere.store.table.query({ pk: threadPartition(open.space, thread), prefix: summaryPrefix })).items.length;
 
 /** One turn; every third one calls a tool and is given its result. */
 const turn = async (thread: string, at: number, tokens = 300): Promise<void> => {

@@ -38,9 +38,9 @@ export const itemsOf = async (store: ThreadStore, caller: Caller, stored: Stored
   const { message } = stored;
   if (stored.deleted === true) return [];
   if (message.role === "assistant" && stored.run !== undefined) {
-    const run = await findRun(store, caller.tenant, stored.thread, stored.run);
+    const run = await findRun(store, caller.space, stored.thread, stored.run);
     if (run !== undefined) {
-      const spec = (await loadRequest(store, caller.tenant, run)) as unknown as RunSpec;
+      const spec = (await loadRequest(store, caller.space, run)) as unknown as RunSpec;
       return outputOf(run, spec, message.parts).map((item, at) => withId(item, stored, at));
     }
   }

@@ -45,7 +45,7 @@ export const retrieveResponse = async (context: RouteContext): Promise<Reply> =>
   const sequence = startingAfter(query);
   if (sequence >= 0 && stream === "false") throw invalid("starting_after", "only goes with stream=true");
   const run = await loadResponse(store, caller, idOf(context));
-  const spec = await turns.spec(caller.tenant, run);
+  const spec = await turns.spec(caller.space, run);
   if (stream === "false") return json(200, await responseObject(store, caller, run, spec));
   const { signal } = context.invocation;
   const wire = clientWires["openai-responses"];
@@ -76,9 +76,9 @@ export const cancelResponse = async (context: RouteContext): Promise<Reply> => {
   const run = await loadResponse(store, caller, idOf(context));
   const asked = await cancelRun(store, caller, run.thread, run.id);
   // Nobody else begins what waits behind a run that was waiting for its tools.
-  if (hasEnded(asked.state)) context.invocation.waitUntil(turns.work(caller.tenant, run.thread).catch(() => undefined));
+  if (hasEnded(asked.state)) context.invocation.waitUntil(turns.work(caller.space, run.thread).catch(() => undefined));
   const latest = await stopped(store, caller, asked, context.invocation.signal);
-  return json(200, await responseObject(store, caller, latest, await turns.spec(caller.tenant, latest)));
+  return json(200, await responseObject(store, caller, latest, await turns.spec(caller.space, latest)));
 };
 
 /** Everything the response was given: the conversation up to and including its input. */

@@ -51,11 +51,11 @@ const removeAnswer = async (
     await deleteMessage(store, caller, thread, facts.id);
     return;
   }
-  const run = await findRun(store, caller.tenant, thread, answer.run);
+  const run = await findRun(store, caller.space, thread, answer.run);
   const isShown = run !== undefined && hasEnded(run.state) && run.output === undefined;
   if (!isShown || run.lastInput !== answer.seq - 1 || run.metadata[hiddenMark] === true) throw messageNotFound();
   await store.table.update(
-    runAt(caller.tenant, thread, run.id),
+    runAt(caller.space, thread, run.id),
     { set: { metadata: { ...run.metadata, [hiddenMark]: true } } },
     { item: "present" },
   );

@@ -170,7 +170,7 @@ export const eventsRoute = async (context: RouteContext): Promise<Reply> => {
   const id = clientWireIds.find((each) => each === named);
   if (named !== null && id === undefined) throw invalid("wire", `expected one of ${clientWireIds.join(", ")}`);
   const run = await getRun(store, caller, threadParam(context), runParam(context));
-  const spec = await turns.spec(caller.tenant, run);
+  const spec = await turns.spec(caller.space, run);
   const { signal } = context.invocation;
   const wire = id === undefined ? undefined : clientWires[id];
   const frames =

@@ -43,7 +43,7 @@ export const parkedAnswer = (access: Access, run: Run): Promise<StoredMessage | 
   run.state === "requires_action" ? answerOf(access, run) : Promise.resolve(undefined);
 
 const objectOf = async (access: Access, run: Run, records: readonly RunUsage[]): Promise<JsonObject> => {
-  const [spec, parked] = await Promise.all([access.turns.spec(access.caller.tenant, run), parkedAnswer(access, run)]);
+  const [spec, parked] = await Promise.all([access.turns.spec(access.caller.space, run), parkedAnswer(access, run)]);
   const usage = records.length > 0 ? sumUsage(records.map((record) => record.usage)) : run.usage;
   return compact<JsonObject>({
     id: run.id,
@@ -66,7 +66,7 @@ const objectOf = async (access: Access, run: Run, records: readonly RunUsage[]):
 };
 
 export const runObjects = async (access: Access, runs: readonly Run[]): Promise<JsonObject[]> => {
-  const usage = await usageOfRuns(access.store, access.caller.tenant, runs);
+  const usage = await usageOfRuns(access.store, access.caller.space, runs);
   return Promise.all(runs.map((run) => objectOf(access, run, usage.get(run.id) ?? [])));
 };
 

@@ -111,7 +111,7 @@ export const cancelRunRoute = async (context: RouteContext): Promise<Reply> => {
   const thread = threadParam(context);
   const run = await cancelRun(store, caller, thread, runParam(context));
   // A run that waits behind a parked one has nobody else to begin it.
-  if (hasEnded(run.state)) context.invocation.waitUntil(turns.work(caller.tenant, thread).catch(() => undefined));
+  if (hasEnded(run.state)) context.invocation.waitUntil(turns.work(caller.space, thread).catch(() => undefined));
   return json(200, await answeredRun(access, run));
 };
 

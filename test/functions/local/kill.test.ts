@@ -109,7 +109,7 @@ const say = async (url: string, life: number, wire: ClientWireId, thread: string
 };
 
 const replay = async (store: Elsewhere, run: Run, after = 0): Promise<string> => {
-  const spec = await store.turns.spec(open.tenant, run);
+  const spec = await store.turns.spec(open.space, run);
   let text = "";
   for await (const frame of encodeRun(store.store, open, { run, spec, wire: wireOfRun(spec) }, { after }))
     text += frame;
@@ -143,7 +143,7 @@ const framesIn = (text: string): number => text.split(/\r?\n\r?\n/).filter((fram
 
 /** A cut stream: what its client saw is in the store but for a second at most, and who resumes gets the rest, or is told. */
 const expectResumed = async (store: Elsewhere, stream: Stream, run: Run): Promise<number> => {
-  const spec = await store.turns.spec(open.tenant, run);
+  const spec = await store.turns.spec(open.space, run);
   const events: NumberedEvent[] = [];
   for await (const event of runEvents(store.store, open, stream.thread, stream.run)) events.push(event);
   const whole = await replay(store, run);
