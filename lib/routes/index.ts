@@ -11,6 +11,7 @@ import { modelRoutes } from "./models.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
 import { threadRoutes } from "./threads/index.ts";
+import { usageRoutes } from "./admin/usage-routes.ts";
 import { siiliRoutes } from "./siili/index.ts";
 
 export { asksForArray } from "./chat.ts";
@@ -22,6 +23,7 @@ const routesEverywhere: readonly Route[] = [
   ...serviceRoutes,
   ...threadRoutes,
   ...healthRoutes,
+  ...usageRoutes,
 ];
 
 /** Those that stand where the configuration says come last. */
