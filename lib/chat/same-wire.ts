@@ -42,24 +42,37 @@ export const mayPass = (read: ReadCall, attempt: Attempt): boolean => {
 };
 
 /**
- * Chat tells a stream's usage only when asked. Where the caller did not ask, the gateway does, and keeps the answer's extra
- * frame to itself.
+ * Chat tells a stream's usage only when asked. Where the caller did not ask, or asked for the contrary, the gateway does, and keeps the
+ * answer's extra frame to itself. Gives the `stream_options` for it; undefined where the body's own are to stay.
  */
-const asksForUsage = (read: ReadCall, attempt: Attempt): boolean =>
-  attempt.upstream.id === "openai-chat" &&
-  read.stream &&
-  attempt.target.dialect.streamOptions !== false &&
-  attempt.provider.kind !== "echo" &&
-  read.scan?.members.has("stream_options") === false;
+const askingForUsage = (read: ReadCall, attempt: Attempt): string | undefined => {
+  if (
+    attempt.upstream.id !== "openai-chat" ||
+    !read.stream ||
+    attempt.target.dialect.streamOptions === false ||
+    attempt.provider.kind === "echo" ||
+    read.scan === undefined
+  )
+    return undefined;
+  const said = memberText(read.scan, "stream_options");
+  const own = said === undefined ? null : parseJson(said);
+  if (own === null) return '{"include_usage":true}';
+  // What is no object is the provider's to refuse.
+  return !isObject(own) || own["include_usage"] === true ? undefined : JSON.stringify({ ...own, include_usage: true });
+};
 
 const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
   const { scan, call } = read;
   if (scan === undefined) return call.body;
   const edits: { start: number; end: number; text: string }[] = [];
   const model = scan.members.get("model");
-  if (asksForUsage(read, attempt)) {
+  const options = askingForUsage(read, attempt);
+  if (options !== undefined) {
+    const own = scan.members.get("stream_options");
     const open = scan.text.indexOf("{") + 1;
-    edits.push({ start: open, end: open, text: '"stream_options":{"include_usage":true},' });
+    edits.push(
+      own === undefined ? { start: open, end: open, text: `"stream_options":${options},` } : { ...own, text: options },
+    );
   }
   if (
     model !== undefined &&
@@ -67,7 +80,10 @@ const passedBody = (read: ReadCall, attempt: Attempt): Uint8Array => {
     memberText(scan, "model") !== JSON.stringify(attempt.target.model)
   )
     edits.push({ start: model.start, end: model.end, text: JSON.stringify(attempt.target.model) });
-  return splice(call.body, edits);
+  return splice(
+    call.body,
+    edits.sort((a, b) => a.start - b.start),
+  );
 };
 
 export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter): Promise<Reply> => {
@@ -152,7 +168,7 @@ const passStream = async (
     cutter,
     tap: createTap(attempt.upstream, attempt.target),
     form: array ? arrayForm() : asTheyAre,
-    hideUsage: asksForUsage(read, attempt),
+    hideUsage: askingForUsage(read, attempt) !== undefined,
     meter,
     wire,
     provider: attempt.provider.id,

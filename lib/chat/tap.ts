@@ -18,17 +18,27 @@ const errorMark = /"error":\s*\{|event: ?error|"type":\s*"(?:error|response\.fai
 /** `decoder` is the wire's own: fed with what matters, it reads usage and the end as it does across wires. */
 export const createTap = (wire: Wire, target: Target): Tap => {
   let first: Uint8Array | undefined;
-  let smallest = Number.POSITIVE_INFINITY;
-  let estimate = 0;
+  let reads = 0;
+  let bytes = 0;
   /** A ring: `at` is where the next goes, and the oldest stands. */
   const tail: Uint8Array[] = [];
   let at = 0;
 
+  /**
+   * What was not looked at holds as many tokens a byte as what was; and a read holds one at least, as what was looked at may be little
+   * else than the beginning and the end.
+   */
+  const estimateOf = (events: readonly StreamEvent[], looked: number): number => {
+    let tokens = 0;
+    for (const event of events)
+      if (event.type === "part-delta" && "text" in event.delta) tokens += Math.max(1, event.delta.text.length / 4);
+    return Math.max(reads, Math.ceil(looked === 0 ? 0 : (tokens * bytes) / looked));
+  };
+
   return {
     see: (frames) => {
-      const size = frames.length;
-      if (size < smallest) smallest = size;
-      estimate += 1 + (size - smallest) / 4;
+      reads += 1;
+      bytes += frames.length;
       if (first === undefined) {
         first = frames;
         return;
@@ -41,8 +51,10 @@ export const createTap = (wire: Wire, target: Target): Tap => {
       const decoder = wire.decodeEvents(target);
       const events: StreamEvent[] = [];
       let told = false;
+      let looked = 0;
       for (const frames of [first, ...tail.slice(at), ...tail.slice(0, at)]) {
         if (frames === undefined) continue;
+        looked += frames.length;
         for (const event of decoder.push(frames)) events.push(event);
         told ||= errorMark.test(Buffer.from(frames.buffer, frames.byteOffset, frames.length).toString("latin1"));
       }
@@ -59,7 +71,7 @@ export const createTap = (wire: Wire, target: Target): Tap => {
           usage = event.usage;
         if (event.type === "response-end") finished = !events.some((each) => each.type === "error");
       }
-      const learnt = { estimatedOutput: Math.round(estimate), finished, failed };
+      const learnt = { estimatedOutput: estimateOf(events, looked), finished, failed };
       return usage === undefined ? learnt : { ...learnt, usage };
     },
   };

@@ -4,7 +4,7 @@ import { bucketOf, paddedTime, safe, short } from "../model/storage-key.ts";
 /** The entries, rollups and limits of a tenant. Tenants with few calls have shard 0 alone. */
 export const spendPartition = (tenant: string, shard: number): string => `${safe(tenant)}/spend/${shard}`;
 
-export const blockPrefix = "u:";
+const blockPrefix = "u:";
 /** A block of entries, by the time of its earliest. Ids are unique within a tenant. */
 export const blockKey = (at: number, id: string): string => `${blockPrefix}${paddedTime(at)}:${short(id)}`;
 /** The least key of the blocks that begin at this time. */
@@ -29,7 +29,7 @@ export const rollupKey = (day: string, { key, user, provider, model, operation }
 
 /** In the partition of the spending itself: written with the first entry. */
 export const tenantKey = "tenant";
-export const tenantBuckets = 8;
+const tenantBuckets = 8;
 const tenantIndexAt = (bucket: number): string => `~tenants/${bucket}`;
 export const tenantIndexes: readonly string[] = Array.from({ length: tenantBuckets }, (_, at) => tenantIndexAt(at));
 export const tenantIndex = (tenant: string): string => tenantIndexAt(bucketOf(tenant, tenantBuckets));

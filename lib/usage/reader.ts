@@ -10,7 +10,7 @@ import { blockSpanMs, dayOf } from "./operations.ts";
 /** From `from` (included) to `to` (excluded), Unix milliseconds. */
 export type TimeRange = { from: number; to: number };
 
-export const describeRange = ({ from, to }: TimeRange): string =>
+const describeRange = ({ from, to }: TimeRange): string =>
   `${new Date(from).toISOString()} to ${new Date(to).toISOString()}`;
 
 /** Counts down what a query may read. Throws a 400 that names the range when it is used up. */
