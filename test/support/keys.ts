@@ -15,8 +15,8 @@ import { createMemoryTable } from "./memory-table.ts";
 export const pepper = "a-fake-pepper-of-forty-characters-000001";
 export const otherPepper = "a-fake-pepper-of-forty-characters-000002";
 export const admin: Caller = openCaller;
-export const roles = { keymaker: ["keys:*", "models:*"], billing: ["usage:*", "keys:*"] };
-export const policy = createPolicy(roles);
+const roles = { keymaker: ["keys:*", "models:*"], billing: ["usage:*", "keys:*"] };
+const policy = createPolicy(roles);
 
 export const caller = (change: Partial<Caller> = {}): Caller => ({
   name: "ada",
@@ -76,7 +76,7 @@ export const hold = (tapped: Tapped): (() => void) => {
   };
 };
 
-export type Instance = {
+type Instance = {
   tapped: Tapped;
   keys: KeyStore;
   reader: KeyReader;
