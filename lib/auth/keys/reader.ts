@@ -129,7 +129,9 @@ export const createKeyReader = (services: KeyReaderServices): KeyReader => {
       keep(digest, entry);
       return entry;
     } catch (thrown) {
-      if (before?.record === undefined || began - before.at > outageMs) throw toGatewayError(thrown);
+      // Nor is it used any more where it was changed here meanwhile.
+      const usable = before?.record !== undefined && entries.get(digest) === before && began - before.at <= outageMs;
+      if (!usable) throw toGatewayError(thrown);
       before.failedAt = clock.now();
       return before;
     }
@@ -157,10 +159,10 @@ export const createKeyReader = (services: KeyReaderServices): KeyReader => {
     else if (onStoreFailure === "closed") throw thrown;
   };
 
-  const verify = async (reading: Promise<ControlState>, id: string): Promise<void> => {
+  const verify = async (asked: Promise<ControlState>, id: string): Promise<void> => {
     let state: ControlState;
     try {
-      state = await reading;
+      state = await asked;
     } catch (thrown) {
       controlFailedAt = clock.now();
       revocationUnread(id, toGatewayError(thrown));
