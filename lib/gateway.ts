@@ -80,7 +80,7 @@ export type Services = {
 
 export type Gateway = ((call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>) & {
   /** For those who work beside its routes: the commands. */
-  services: Services;
+  services: ReturnType<typeof createServices>;
   /** What a queue's message is about; rejects where it should come again. */
   work: (id: string) => Promise<void>;
   /** Ends what died, deletes what is past its end, wakes what waits: to be called every few seconds or minutes, anywhere. */
