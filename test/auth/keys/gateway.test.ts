@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { CreatedKey, NewKey } from "../../../lib/auth/keys/types.ts";
 import { openFileBlobs } from "../../../lib/blobs/files.ts";
 import { loadConfig } from "../../../lib/config.ts";
-import { createGateway, type Platform } from "../../../lib/gateway.ts";
+import { createGateway } from "../../../lib/gateway.ts";
 import { createUndiciTransport } from "../../../lib/http/undici-transport.ts";
 import type { Headers } from "../../../lib/model/call.ts";
 import { systemClock } from "../../../lib/routing/retry.ts";
@@ -68,7 +68,7 @@ const setUp = async (extra = "") => {
     const table = await openSqlite({ file: join(folder, "heddle.db") });
     const tapped = tap(table);
     const logs: string[] = [];
-    const platform: Platform = {
+    const platform: Parameters<typeof createGateway>[0] = {
       transport,
       clock,
       log: createLog({ level: "debug", write: (line) => void logs.push(line) }),
