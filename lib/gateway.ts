@@ -19,6 +19,8 @@ import { wrapStreamError } from "./wires/gemini-generate/index.ts";
 import { createServices, type Platform } from "./services.ts";
 
 export type Gateway = ((call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>) & {
+  /** For those who work beside its routes: the commands. */
+  services: ReturnType<typeof createServices>;
   /** What a queue's message is about; rejects where it should come again. */
   work: (id: string) => Promise<void>;
   /** Ends what died, deletes what is past its end, wakes what waits: to be called every few seconds or minutes, anywhere. */
@@ -189,6 +191,7 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
   };
 
   return Object.assign(handle, {
+    services,
     work: async (id: string): Promise<void> => {
       const place = parseThreadRef(id);
       if (place === undefined || services.threads === undefined) return;

@@ -1,5 +1,5 @@
 // Secrets kept for a while, so that a vault is asked seldom, once at a time, and may be down for long.
-import { toGatewayError } from "../model/error.ts";
+import { GatewayError } from "../model/error.ts";
 import type { Secrets } from "./secrets.ts";
 
 export type CachedOptions = {
@@ -29,7 +29,10 @@ export const createCachedSecrets = (vault: Secrets, options: CachedOptions): Sec
     } catch (thrown) {
       const entry = entries.get(name);
       // Only what was there can be stale; that a secret is missing may have changed meanwhile.
-      if (entry?.value === undefined) throw toGatewayError(thrown);
+      if (entry?.value === undefined)
+        throw thrown instanceof GatewayError
+          ? thrown
+          : new GatewayError("storage", "The secrets can't be read.", { cause: thrown });
       entry.failedAt = at;
       return entry.value;
     } finally {

@@ -15,8 +15,8 @@ import { createMemoryTable } from "./memory-table.ts";
 export const pepper = "a-fake-pepper-of-forty-characters-000001";
 export const otherPepper = "a-fake-pepper-of-forty-characters-000002";
 export const admin: Caller = openCaller;
-export const roles = { keymaker: ["keys:*", "models:*"], billing: ["usage:*", "keys:*"] };
-export const policy = createPolicy(roles);
+const roles = { keymaker: ["keys:*", "models:*"], billing: ["usage:*", "keys:*"] };
+const policy = createPolicy(roles);
 
 export const caller = (change: Partial<Caller> = {}): Caller => ({
   name: "ada",
@@ -29,8 +29,8 @@ export const caller = (change: Partial<Caller> = {}): Caller => ({
   ...change,
 });
 
-/** Counts what is asked; while `down`, all of it fails. */
-export type Tapped = { table: Table; reads: string[]; writes: string[]; down: boolean };
+/** Counts what is asked; while `down`, all of it fails. Single reads are answered when `gate` has resolved, with what stood there before. */
+export type Tapped = { table: Table; reads: string[]; writes: string[]; down: boolean; gate?: Promise<void> };
 
 export const tap = (table: Table): Tapped => {
   const tapped: Tapped = { table, reads: [], writes: [], down: false };
@@ -42,7 +42,10 @@ export const tap = (table: Table): Tapped => {
     get: async (key) => {
       tapped.reads.push(key.pk);
       check();
-      return table.get(key);
+      const { gate } = tapped;
+      const found = await table.get(key);
+      await gate;
+      return found;
     },
     query: async (query) => {
       tapped.reads.push(query.pk);
@@ -63,7 +66,17 @@ export const tap = (table: Table): Tapped => {
   return tapped;
 };
 
-export type Instance = {
+/** Holds the single reads that begin from now on back, until it is called. */
+export const hold = (tapped: Tapped): (() => void) => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  tapped.gate = promise;
+  return () => {
+    delete tapped.gate;
+    resolve();
+  };
+};
+
+type Instance = {
   tapped: Tapped;
   keys: KeyStore;
   reader: KeyReader;

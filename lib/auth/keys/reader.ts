@@ -1,6 +1,6 @@
 // Who a key stands for: checked by itself first, then looked up, and kept for seconds, so that a revocation is known within ten.
 import type { AuthConfig, HeddleConfig } from "../../config-types.ts";
-import { GatewayError, toGatewayError } from "../../model/error.ts";
+import { toGatewayError } from "../../model/error.ts";
 import type { Table } from "../../stores/table.ts";
 import type { Caller } from "../caller.ts";
 import { type Control, type ControlState, isRevoked } from "../control.ts";
@@ -38,9 +38,8 @@ export type KeyReaderServices = {
 const refreshMs = 5_000;
 const oldestMs = 10_000;
 const missMs = 5_000;
-/** How old what was read may be while the store is down, and how long it is then left alone. */
+/** How old what was read may be while the store is down. */
 const outageMs = 15 * 60_000;
-const pauseMs = 5_000;
 const hourMs = 3_600_000;
 const mostEntries = 10_000;
 
@@ -52,6 +51,7 @@ type StoredEntry = {
   authenticated: Authenticated | undefined;
   /** When the reading of it began. */
   at: number;
+  /** When the store was last found to be down since: then nothing newer was to be had. */
   failedAt: number;
   usedHour: number;
 };
@@ -129,8 +129,10 @@ export const createKeyReader = (services: KeyReaderServices): KeyReader => {
       keep(digest, entry);
       return entry;
     } catch (thrown) {
-      if (before?.record === undefined || began - before.at > outageMs) throw toGatewayError(thrown);
-      before.failedAt = began;
+      // Nor is it used any more where it was changed here meanwhile.
+      const usable = before?.record !== undefined && entries.get(digest) === before && began - before.at <= outageMs;
+      if (!usable) throw toGatewayError(thrown);
+      before.failedAt = clock.now();
       return before;
     }
   };
@@ -157,6 +159,19 @@ export const createKeyReader = (services: KeyReaderServices): KeyReader => {
     else if (onStoreFailure === "closed") throw thrown;
   };
 
+  const verify = async (asked: Promise<ControlState>, id: string): Promise<void> => {
+    let state: ControlState;
+    try {
+      state = await asked;
+    } catch (thrown) {
+      controlFailedAt = clock.now();
+      revocationUnread(id, toGatewayError(thrown));
+      return;
+    }
+    controlFailedAt = Number.NEGATIVE_INFINITY;
+    revocation(state, id);
+  };
+
   const useSelfProving = ({ record, authenticated }: SelfProvingEntry): Authenticated => {
     checkTimes(record, clock.now());
     const { id } = record;
@@ -169,19 +184,14 @@ export const createKeyReader = (services: KeyReaderServices): KeyReader => {
       revocation(state, id);
       return authenticated;
     }
-    const failed = (thrown: unknown): void => {
-      controlFailedAt = clock.now();
-      revocationUnread(id, toGatewayError(thrown));
-    };
-    if (clock.now() - controlFailedAt < pauseMs) {
-      // The store was down a moment ago: who can be judged without it does not wait for it.
-      state.catch(() => undefined);
-      revocationUnread(id, new GatewayError("storage", "It can't be read whether the API key is revoked."));
-      return authenticated;
-    }
-    const verified = state.then((read) => revocation(read, id), failed);
+    const verified = verify(state, id);
     verified.catch(() => undefined);
-    return { caller: authenticated.caller, verified };
+    const last = control.last();
+    const judged = onStoreFailure === "open" || (last !== undefined && clock.now() - last.at <= outageMs);
+    if (!judged || clock.now() - controlFailedAt > oldestMs) return { caller: authenticated.caller, verified };
+    // The store was down a moment ago: who can be judged without it does not wait for it.
+    revocationUnread(id, undefined);
+    return authenticated;
   };
 
   const admit = (digest: string, key: ParsedKey, known: Peppers | undefined, behind: Behind) => {
@@ -205,14 +215,11 @@ export const createKeyReader = (services: KeyReaderServices): KeyReader => {
 
   const useKnown = (digest: string, entry: StoredEntry, proven: Peppers, behind: Behind) => {
     const now = clock.now();
-    const age = now - entry.at;
-    if (entry.record === undefined)
-      return age < missMs ? use(entry, behind) : refresh(digest, entry.key, proven).then((read) => use(read, behind));
-    if (age <= refreshMs) return use(entry, behind);
-    const resting = now - entry.failedAt < pauseMs;
-    if (age > oldestMs && !(resting && age <= outageMs))
-      return refresh(digest, entry.key, proven).then((read) => use(read, behind));
-    if (!resting) behind(refresh(digest, entry.key, proven).catch(() => undefined));
+    const wait = () => refresh(digest, entry.key, proven).then((found) => use(found, behind));
+    if (entry.record === undefined) return now - entry.at < missMs ? use(entry, behind) : wait();
+    const age = now - Math.max(entry.at, entry.failedAt);
+    if (age > oldestMs || now - entry.at > outageMs) return wait();
+    if (age > refreshMs) behind(refresh(digest, entry.key, proven).catch(() => undefined));
     return use(entry, behind);
   };
 

@@ -26,7 +26,7 @@ export type KeyRecord = {
   /** The id of the key that took its place, and of the one whose place it took. */
   replacedBy?: string;
   rotatedFrom?: string;
-  /** The beginning of the hour of its last use. */
+  /** The beginning of the hour of its last use; not kept of keys that prove themselves. */
   lastUsedAt?: number;
 };
 

@@ -17,7 +17,7 @@ import { idLetters } from "../../../lib/model/id.ts";
 
 const pepper = Buffer.from("a-fake-pepper-of-forty-characters-000001");
 const other = Buffer.from("a-fake-pepper-of-forty-characters-000002");
-const letters = fc.constantFrom(...idLetters);
+const letters = fc.constantFrom(...idLetters.split(""));
 const someKey = fc.constantFrom("dev", "stg", "live").map((environment) => makeKey(pepper, environment));
 
 const proven = (text: string, peppers = [pepper]): boolean => {

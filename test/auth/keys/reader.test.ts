@@ -131,6 +131,31 @@ describe("while the store is down (F45)", () => {
     },
   );
 
+  test("a store that hangs is waited for once, and then asked behind calls", async () => {
+    const { instance, clock } = world();
+    const { keys, who, whoNow, settle, tapped } = instance();
+    const { key } = await keys.create(admin, { name: "n" });
+    const { key: proving } = await keys.create(admin, { name: "p", selfProving: true });
+    for (const each of [key, proving]) await who(each);
+    tapped.down = true;
+    clock.time += minute;
+    for (const each of [key, proving]) await who(each);
+    for (let at = 0; at < 10; at += 1) {
+      clock.time += 6_000;
+      for (const each of [key, proving]) {
+        const found = whoNow(each);
+        expect(found).not.toBeInstanceOf(Promise);
+        expect((await found).verified).toBeUndefined();
+      }
+      await settle();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // Whoever was not heard of since may know of nothing that the store has learnt meanwhile.
+    clock.time += 11_000;
+    expect(whoNow(key)).toBeInstanceOf(Promise);
+    expect((await whoNow(proving)).verified).toBeDefined();
+  });
+
   test("a key that expired meanwhile is refused all the same", async () => {
     const { instance, clock } = world();
     const { keys, who, tapped } = instance();
