@@ -199,6 +199,22 @@ describe.each(["stranger", "neighbour", "agent"] as const)("a %s", (who) => {
       }
   });
 
+  test("finds nothing by the victim's own titles and metadata either", async () => {
+    const secret = encodeURIComponent(secretOf("victim"));
+    const lists = [`metadata[about]=${secret}`, `title_prefix=I know ${secret}`];
+    for (const path of lists.map((query) => `/v1/threads?${query}`)) {
+      expect((await gateway.send({ method: "GET", path, headers: as("victim") })).text).toContain(secretOf("victim"));
+      const got = await gateway.send({ method: "GET", path, headers: as(who) });
+      expect(JSON.parse(got.text)).toMatchObject({ data: [], has_more: false });
+    }
+    const path = `/threads?title_contains=${secret}`;
+    expect((await gateway.send({ method: "GET", path, headers: as("victim") })).text).toContain(secretOf("victim"));
+    expect(JSON.parse((await gateway.send({ method: "GET", path, headers: as(who) })).text)).toMatchObject({
+      threads: [],
+    });
+    gateway.logged();
+  });
+
   test("gets no answer of the victim's by its Idempotency-Key", async () => {
     const call = {
       method: "POST",
