@@ -143,6 +143,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   const shared = sharedVariables(env, file, notices);
 
   const environment = read.oneOf("HEDDLE_ENV", environments) ?? file.environment ?? "development";
+  const keys = file.auth?.keys ?? [];
   const config: HeddleConfig = {
     environment,
     providers: providersOf(file, env, environment),
@@ -198,9 +199,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   );
   if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);
 
-  for (const name of ["keys", "issuers", "identities"] as const)
-    if (config.auth.mode === "open" && (config.auth[name] ?? []).length > 0)
-      notices.push(`auth.${name} are not asked for: auth.mode is open`);
+  if (config.auth.mode === "open" && keys.length > 0) notices.push("auth.keys are not asked for: auth.mode is open");
   if (config.providers.length === 0) notices.push("no provider is on: every model call will fail");
   return config;
 };

@@ -232,7 +232,8 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
   const authenticate = (call: Call, { identity }: Invocation): Caller | Promise<Caller> => {
     const proven = identity === undefined || isOpen ? undefined : identified(identity);
     if (proven !== undefined) return proven;
-    return (isOpen ? undefined : tokens(credentialOf(call))) ?? byKey(call);
+    const credential = isOpen ? undefined : credentialOf(call);
+    return (credential === undefined ? undefined : tokens(credential)) ?? byKey(call);
   };
   const origins = config.cors?.origins ?? [];
 
