@@ -8,7 +8,7 @@ import type { ChatRequest } from "../model/request.ts";
 import { createThread } from "../threads/threads.ts";
 import { answered } from "../threads/turns.ts";
 import { findPrevious, type Previous, threadNotFound } from "./previous-answer.ts";
-import type { RouteContext } from "./route.ts";
+import { checkModel, needs, type RouteContext } from "./route.ts";
 import { sameValue } from "./same-value.ts";
 import { replyOfTurn, specOf, threadsOf, turnCall } from "./turns.ts";
 
@@ -110,8 +110,7 @@ const create = async (context: RouteContext, body: JsonObject): Promise<Reply> =
   const call = turnCall(context);
   const request = context.wire.decodeRequest(body, {});
   if (request.messages.length === 0) throw invalid("messages", "expected at least one message");
-  // Whatever is wrong with the model is told before anything is written.
-  context.services.resolve(request.model);
+  checkModel(context, request.model);
   const { thread } = await createThread(store, call.caller);
   const turn = await turns.begin(call, {
     thread: thread.id,
@@ -132,7 +131,7 @@ const goOn = async (context: RouteContext, body: JsonObject, id: string): Promis
   if (previous.state === "in-flight") throw inFlight();
   if (previous.state === "continued") throw alreadyContinued();
   checkMessages(request, previous);
-  context.services.resolve(request.model);
+  checkModel(context, request.model);
   const turn = await turns
     .begin(call, {
       thread: previous.run.thread,
@@ -152,6 +151,7 @@ export const answerOnThread = async (context: RouteContext, plain: () => Promise
   const { thread = null, ...body } = parseBody(context.call.body);
   if (thread === null) return plain();
   const wanted = wantedOf(thread);
+  needs(context, "threads:write");
   if ((context.call.headers["heddle-thread"] ?? "") !== "")
     throw new GatewayError(
       "thread_unsupported",

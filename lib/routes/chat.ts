@@ -2,12 +2,14 @@
 import type { Call, Reply } from "../model/call.ts";
 import type { RequestContext } from "../wires/wire.ts";
 import { responseRoutes } from "./responses/index.ts";
-import { chatCall, type Route, type RouteContext } from "./route.ts";
+import { chatCall, needs, type Route, type RouteContext } from "./route.ts";
 
 const generate = (context: RouteContext, path: RequestContext, array: boolean): Promise<Reply> => {
   const thread = context.call.headers["heddle-thread"];
-  if (thread !== undefined && thread !== "")
+  if (thread !== undefined && thread !== "") {
+    needs(context, "threads:write");
     return import("./joined.ts").then(({ joinThread }) => joinThread(context, path, array, thread));
+  }
   return context.services.chat(chatCall(context, path, array));
 };
 

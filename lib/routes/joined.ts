@@ -9,7 +9,7 @@ import { createThread } from "../threads/threads.ts";
 import type { Caller, ThreadStore } from "../threads/store.ts";
 import type { ClientWireId } from "../model/wire-id.ts";
 import type { RequestContext } from "../wires/wire.ts";
-import type { RouteContext } from "./route.ts";
+import { checkModel, type RouteContext } from "./route.ts";
 import { conflictOf, decodeCall, replyOfTurn, specOf, threadsOf, turnCall } from "./turns.ts";
 
 /** Makes a thread of the call's own. */
@@ -79,8 +79,7 @@ export const joinThread = async (
     if ((body[name] ?? false) !== false) throw invalid(name, "can't be used together with heddle-thread");
   if ((request.sampling.candidates ?? 1) > 1) throw invalid("n", "expected 1: a thread has one answer a turn");
   const onConflict = conflictOf(context.call.headers["heddle-on-conflict"], "heddle-on-conflict");
-  // Whatever is wrong with the model is told before anything is written.
-  context.services.resolve(request.model);
+  checkModel(context, request.model);
   const thread = named === newThread ? (await createThread(store, call.caller)).thread.id : named;
   const fresh = await newMessages(store, call.caller, thread, request.messages);
   if (fresh.length === 0)

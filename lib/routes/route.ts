@@ -6,7 +6,7 @@ import type { Trace } from "../telemetry/trace.ts";
 import type { Services } from "../services.ts";
 import type { Turn } from "../turns/types.ts";
 import type { Caller } from "../auth/caller.ts";
-import type { Action } from "../auth/policy.ts";
+import { type Action, enforce } from "../auth/policy.ts";
 
 export type RouteContext = {
   call: Call;
@@ -53,6 +53,19 @@ export const chatCall = (context: RouteContext, path: RequestContext, array: boo
   trace: context.trace,
   invocation: context.invocation,
 });
+
+/** Throws `permission` where a call works on more than its route's own matter: a chat call on a thread, a run on a model. */
+export const needs = ({ services, caller }: RouteContext, action: Action): void =>
+  enforce(services.policy, caller, action);
+
+/**
+ * Whatever is wrong with the model is told before anything is written: that its name leads nowhere (`model_not_found`), or that the
+ * caller may not call it (`permission`).
+ */
+export const checkModel = ({ services, caller }: RouteContext, model: string): void => {
+  const targets = services.resolve(model).map((target) => `${target.provider}/${target.model}`);
+  enforce(services.policy, caller, "models:call", { model, targets });
+};
 
 export const json = (status: number, body: unknown): Reply => ({
   status,

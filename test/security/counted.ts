@@ -9,7 +9,7 @@ import { openSqlite } from "../../lib/stores/sqlite.ts";
 import type { Table } from "../../lib/stores/table.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
 
-export type Sent = {
+type Sent = {
   method: string;
   /** With its query. */
   path: string;

@@ -14,7 +14,7 @@ const own = (value: unknown, name: string): unknown =>
     : undefined;
 
 /** A claim of exactly this name (they may hold dots: `https://example.com/tenant`), else the one that a dotted path leads to. */
-export const claimAt = (claims: Claims, path: string): unknown =>
+const claimAt = (claims: Claims, path: string): unknown =>
   own(claims, path) ?? path.split(".").reduce<unknown>(own, claims);
 
 /** A name or an id: text, or a whole number. Undefined where it is absent, empty, or nothing that could stand in a log or a key. */

@@ -16,10 +16,10 @@ export type TokenDeps = {
 };
 
 /**
- * Undefined: the credential is no token, others may know it. Throws or rejects `authentication` (401) where it is one that is not
+ * Undefined: there is no credential, or it is no token and others may know it. Throws or rejects `authentication` (401) where it is one that is not
  * good here, `overloaded` (503) where its issuer's keys can't be had.
  */
-export type TokenVerifier = (credential: string) => Caller | Promise<Caller> | undefined;
+export type TokenVerifier = (credential: string | undefined) => Caller | Promise<Caller> | undefined;
 
 /** Characters; the tokens of a person in hundreds of groups stay below half of it. */
 const maxLength = 16_384;
@@ -48,7 +48,7 @@ export const createTokenVerifier = (issuers: readonly IssuerConfig[], deps: Toke
 
   return (credential) => {
     // A header in JSON, encoded, begins so.
-    if (!credential.startsWith("eyJ") || !credential.includes(".")) return undefined;
+    if (credential?.startsWith("eyJ") !== true || !credential.includes(".")) return undefined;
     if (credential.length > maxLength) throw refusedToken(`is longer than ${maxLength} characters`);
     const parts = credential.split(".").length;
     if (parts === 5) throw refusedToken("is encrypted: only signed ones are taken");

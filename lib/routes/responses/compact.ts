@@ -5,7 +5,7 @@ import { asArray, asObject, asString, type JsonObject, parseJson } from "../../m
 import { seal } from "../../wires/shared/seal.ts";
 import { summaryInstructions } from "../../turns/summaries.ts";
 import { summaryOrigin } from "../../wires/openai-responses/compaction.ts";
-import { json, type RouteContext } from "../route.ts";
+import { checkModel, json, needs, type RouteContext } from "../route.ts";
 import { decodeCall, threadsOf, turnCall } from "../turns.ts";
 import { askOnce, historyOf } from "./create.ts";
 import { loadPrevious, readState, splitRequest } from "./state.ts";
@@ -19,6 +19,8 @@ const textOf = (response: JsonObject): string =>
 export const compactResponse = async (context: RouteContext): Promise<Reply> => {
   const { body, request: decoded } = decodeCall(context, {});
   const state = readState({ previous_response_id: body["previous_response_id"] });
+  if (state.previous !== undefined) needs(context, "threads:read");
+  checkModel(context, decoded.model);
   const { request, messages } = splitRequest({ ...decoded, stream: false }, body);
   const previous =
     state.previous === undefined

@@ -14,7 +14,7 @@ import { createThread } from "../../threads/threads.ts";
 import type { Caller, ThreadStore } from "../../threads/store.ts";
 import type { NewTurn, Turn, TurnCall } from "../../turns/types.ts";
 import type { Turns } from "../../turns/index.ts";
-import { chatCall, json, type RouteContext } from "../route.ts";
+import { chatCall, checkModel, json, needs, type RouteContext } from "../route.ts";
 import { decodeCall, replyOfTurn, specOf, threadsOf, turnCall } from "../turns.ts";
 import { responseObject } from "./object.ts";
 import { loadPrevious, type Previous, readState, splitRequest, type State } from "./state.ts";
@@ -120,7 +120,9 @@ export const createResponse = async (context: RouteContext): Promise<Reply> => {
   const { caller } = call;
   const { body, request: decoded } = decodeCall(context, {});
   const state = readState(body);
-  context.services.resolve(decoded.model);
+  if (state.previous !== undefined || state.conversation !== undefined)
+    needs(context, state.store || state.conversation !== undefined ? "threads:write" : "threads:read");
+  checkModel(context, decoded.model);
   const previous = state.previous === undefined ? undefined : await loadPrevious(store, caller, state.previous);
   if (!state.store && previous !== undefined) return withHistory(context, previous);
   const { request, messages, echo } = splitRequest(decoded, body);

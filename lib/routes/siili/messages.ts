@@ -16,7 +16,7 @@ import type { Caller, ThreadStore } from "../../threads/store.ts";
 import { patchThread } from "../../threads/threads.ts";
 import type { Turn } from "../../turns/types.ts";
 import { clientWires } from "../../wires/index.ts";
-import { json, type RouteContext } from "../route.ts";
+import { checkModel, json, type RouteContext } from "../route.ts";
 import { specOf, threadsOf, turnCall } from "../turns.ts";
 import { loadAttachments } from "./attachments.ts";
 import { type Message, textField } from "./shapes.ts";
@@ -102,15 +102,15 @@ type Sent = { turn: Turn; asked: Message; model: string };
 const begin = async (context: RouteContext, thread: string): Promise<Sent> => {
   const { store, turns } = await threadsOf(context);
   const call = turnCall(context);
-  const { config, resolve } = context.services;
+  const { config } = context.services;
+  const request = requestOf(context);
+  checkModel(context, request.model);
   const body: JsonObject = parseBody(context.call.body);
   const content = textField(body, "content");
   if (content === undefined) throw invalid("content", "expected a text");
   const head = await loadHead(store, call.caller, thread);
   const { attachments, parts } = await loadAttachments(store, call.caller, body, config.server.maxBodyBytes);
   if (content === "" && parts.length === 0) throw invalid("content", "expected a text, or attachments");
-  const request = requestOf(context);
-  resolve(request.model);
 
   const now = store.clock.now();
   const added: NewMessage & { clientId: string; metadata: JsonObject } = {

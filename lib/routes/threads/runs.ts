@@ -8,7 +8,7 @@ import { hasEnded, type Run } from "../../threads/run-items.ts";
 import { cancelRun, getRun, listRuns } from "../../threads/runs.ts";
 import type { NewTurn, Turn } from "../../turns/types.ts";
 import { clientWires } from "../../wires/index.ts";
-import { json, type RouteContext } from "../route.ts";
+import { checkModel, json, needs, type RouteContext } from "../route.ts";
 import { failed, specOf, turnCall, turnHeaders } from "../turns.ts";
 import { type Access, accessOf, bodyFields, naming, runParam, threadParam } from "./access.ts";
 import { stepEnd, streamTurn } from "./events.ts";
@@ -61,11 +61,10 @@ export const createRunRoute = async (context: RouteContext): Promise<Reply> => {
   const { request, messages, background, parentId, onConflict, metadata, id } = decodeRun(
     bodyFields(context, runFields),
   );
+  checkModel(context, request.model);
   const head = await loadHead(access.store, access.caller, thread);
   if (messages.length === 0 && (parentId === undefined ? head.leafId === undefined : parentId === null))
     throw invalid("messages", "expected messages or input: there is nothing to answer yet");
-  // Whatever is wrong with the model is told before anything is written.
-  context.services.resolve(request.model);
   const turn = await naming(
     { "messages[].id": "messages[].client_id" },
     access.turns.begin(
@@ -154,10 +153,13 @@ export const toolOutputsRoute = async (context: RouteContext): Promise<Reply> =>
   const access = await accessOf(context);
   const thread = threadParam(context);
   const id = runParam(context);
+  needs(context, "models:call");
   const fields = bodyFields(context, ["tool_outputs", "stream"]);
   const outputs = outputsOf(fields);
   const stream = fields.flag("stream") ?? false;
   const run = await getRun(access.store, access.caller, thread, id);
+  if (context.caller.scopes?.models !== undefined)
+    checkModel(context, (await access.turns.spec(access.caller.space, run)).request.model);
   const parts = await matched(access, run, outputs);
   const turn = await access.turns.resume(turnCall(context), thread, id, [{ message: { role: "user", parts } }]);
   return answer(context, access, turn, stream);
