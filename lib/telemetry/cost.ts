@@ -1,6 +1,7 @@
 // What a call costs: the price of its model, by the configuration or the table, and one formula over the one usage convention (F36).
 import type { Price } from "../config-types.ts";
 import type { Usage } from "../model/usage.ts";
+import { pricesDate } from "./prices.data.ts";
 import { findPrice, type KnownPrice, type PriceAt } from "./prices.ts";
 
 /**
@@ -36,24 +37,46 @@ const maxRemembered = 10_000;
 /** Dollars of a usage; undefined where the price is not known (F37). */
 export type CostOf = (kind: string, provider: string, model: string, usage: Usage) => number | undefined;
 
+/**
+ * What the cost of a model is taken from: `configuration`, the day of the table (`YYYY-MM-DD`), or `free` for what costs nobody anything.
+ * Undefined where nobody knows the model.
+ */
+export type PriceVersionOf = (kind: string, provider: string, model: string) => string | undefined;
+
+type Priced = { at: PriceAt; version: string };
+
+const free: Priced = { at: () => ({ input: 0, output: 0 }), version: "free" };
+
 /** `prices` of the configuration come first, by `provider/model`, then by model. The table is searched once per model. */
-export const createCostOf = (prices: Readonly<Record<string, Price>>, now: () => number = Date.now): CostOf => {
+export const createPricing = (
+  prices: Readonly<Record<string, Price>>,
+  now: () => number = Date.now,
+): { costOf: CostOf; priceVersionOf: PriceVersionOf } => {
   const own = new Map(Object.entries(prices));
-  const known = new Map<string, PriceAt | undefined>();
-  const find = (kind: string, provider: string, model: string): PriceAt | undefined => {
+  const known = new Map<string, Priced | undefined>();
+  const search = (kind: string, provider: string, model: string, name: string): Priced | undefined => {
+    const set = own.get(name) ?? own.get(model);
+    if (set !== undefined) return { at: () => set, version: "configuration" };
+    if (kind === "echo") return free;
+    const at = findPrice(kind, provider, model);
+    return at === undefined ? undefined : { at, version: pricesDate };
+  };
+  const find = (kind: string, provider: string, model: string): Priced | undefined => {
     const name = `${provider}/${model}`;
     const found = known.get(name);
     if (found !== undefined || known.has(name)) return found;
-    const set = own.get(name) ?? own.get(model);
-    let price: PriceAt | undefined;
-    if (set !== undefined) price = () => set;
-    else if (kind === "echo") price = () => ({ input: 0, output: 0 });
-    else price = findPrice(kind, provider, model);
-    if (known.size < maxRemembered) known.set(name, price);
-    return price;
+    const priced = search(kind, provider, model, name);
+    if (known.size < maxRemembered) known.set(name, priced);
+    return priced;
   };
-  return (kind, provider, model, usage) => {
-    const price = find(kind, provider, model)?.(usage.input, now());
-    return price === undefined ? undefined : costOfUsage(usage, price);
+  return {
+    costOf: (kind, provider, model, usage) => {
+      const price = find(kind, provider, model)?.at(usage.input, now());
+      return price === undefined ? undefined : costOfUsage(usage, price);
+    },
+    priceVersionOf: (kind, provider, model) => find(kind, provider, model)?.version,
   };
 };
+
+export const createCostOf = (prices: Readonly<Record<string, Price>>, now?: () => number): CostOf =>
+  createPricing(prices, now).costOf;

@@ -5,7 +5,7 @@ import type { UsageEntry } from "./entry.ts";
 
 /** Longer texts are cut: nothing that a caller names makes an item too large. What is cut off is told apart by a hash. */
 const longest = 512;
-const bounded = (text: string): string => {
+export const bounded = (text: string): string => {
   if (text.length <= longest) return text.isWellFormed() ? text : text.toWellFormed();
   const hash = process.getBuiltinModule("node:crypto").hash("sha256", text, "hex");
   return `${text.slice(0, longest - 65).toWellFormed()}~${hash}`;

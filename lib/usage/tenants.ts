@@ -1,6 +1,7 @@
 // The tenants that ever spent, from the index that spans them.
 import type { Item, Table } from "../stores/table.ts";
-import { tenantIndex, tenantIndexes, tenantPrefix } from "./keys.ts";
+import { spendPartition, tenantIndex, tenantIndexes, tenantPrefix } from "./keys.ts";
+import { tenantOperation } from "./operations.ts";
 
 export type TenantShard = { tenant: string; shard: number };
 
@@ -35,4 +36,23 @@ export const shardsOf = async (table: Table, tenant: string): Promise<readonly T
   for await (const each of read(table, tenantIndex(tenant), tenantPrefix(tenant)))
     if (each.tenant === tenant && each.shard !== 0) shards.push(each);
   return shards;
+};
+
+/** Enough for any instance; beyond it, tenants are entered again, which changes nothing. */
+const maxKnown = 10_000;
+
+/** Enters tenants into the list, each once in this process: undefined where that was done. Rejects `storage`, to be called again. */
+export const createTenantRegister = (
+  table: Pick<Table, "transact">,
+): ((tenant: string, shard: number) => Promise<void> | undefined) => {
+  const known = new Set<string>();
+  const enter = async (pk: string, tenant: string, shard: number): Promise<void> => {
+    await table.transact(pk, [tenantOperation(tenant, shard)]);
+    if (known.size >= maxKnown) known.clear();
+    known.add(pk);
+  };
+  return (tenant, shard) => {
+    const pk = spendPartition(tenant, shard);
+    return known.has(pk) ? undefined : enter(pk, tenant, shard);
+  };
 };
