@@ -94,6 +94,21 @@ describe("the audit log", () => {
     expect(JSON.stringify(entries)).not.toContain("canary");
   });
 
+  test("a search for what is rare goes on where it stopped", async () => {
+    const { store, setNow, read } = start();
+    const old = Date.UTC(2020, 0, 5);
+    setNow(old);
+    await audited(store, acting, { ...intent, target: "old" }, () => Promise.resolve());
+    const first = await read({ from: Date.UTC(2019, 0, 1) });
+    expect(first).toMatchObject({ entries: [], next: { month: expect.stringMatching(/^20/) } });
+    const seen: string[] = [];
+    for (let page: typeof first | undefined = first; page?.next !== undefined;) {
+      page = await read({ from: Date.UTC(2019, 0, 1), cursor: page.next });
+      seen.push(...page.entries.map(({ target }) => target));
+    }
+    expect(seen).toEqual(["old"]);
+  });
+
   test("is read over months, newest first, in pages that miss and repeat nothing", async () => {
     const { store, setNow, read } = start();
     const days = [Date.UTC(2026, 7, 3), Date.UTC(2026, 9, 31, 23, 59), Date.UTC(2026, 10, 1), Date.UTC(2026, 10, 1)];
