@@ -1,7 +1,8 @@
 // The providers: each is asked for its models with the key that is configured, and its clock is compared with this one.
-import type { HeddleConfig } from "../../../lib/config-types.ts";
-import type { Transport } from "../../../lib/http/transport.ts";
+import type { HeddleConfig, ProviderConfig } from "../../../lib/config-types.ts";
 import { createUndiciTransport } from "../../../lib/http/undici-transport.ts";
+import { hostOf } from "../../../lib/providers/dialects.ts";
+import type { ProviderKind } from "../../../lib/providers/provider.ts";
 import { createRegistry } from "../../../lib/providers/registry.ts";
 import { fail, type Finding, ok, warn } from "./findings.ts";
 
@@ -25,25 +26,41 @@ const mendOf = (error: string): string => {
   return "check baseUrl, the network, and whether the provider is up";
 };
 
-/** A provider that names no date (echo makes no call) says nothing of the clock. */
+const homes: Partial<Record<ProviderKind, string>> = {
+  openai: "https://api.openai.com",
+  anthropic: "https://api.anthropic.com",
+  gemini: "https://generativelanguage.googleapis.com",
+};
+
+const originOf = ({ id, kind, baseUrl }: ProviderConfig): string[] => {
+  const address = baseUrl ?? homes[kind] ?? (kind === "openai-compatible" ? hostOf(id, undefined).baseUrl : undefined);
+  return address !== undefined && URL.canParse(address) ? [new URL(address).origin] : [];
+};
+
+/** How far this clock is ahead of a host's, in milliseconds; nothing where it doesn't say. No key is sent. */
+const skewOf = async (origin: string, now: () => number): Promise<number[]> => {
+  try {
+    const response = await fetch(origin, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(5_000) });
+    const date = Date.parse(response.headers.get("date") ?? "");
+    // Dates have no parts of a second.
+    return Number.isNaN(date) ? [] : [now() - date - 500];
+  } catch {
+    // That it can't be reached is told of the provider itself.
+    return [];
+  }
+};
+
 export const examineProviders = async (config: HeddleConfig, now: () => number): Promise<Finding[]> => {
   if (config.providers.length === 0)
     return [fail("providers", "none is on: every model call will fail", "set a provider's key, or write providers")];
   const transport = createUndiciTransport(config.timeouts);
-  const skews: number[] = [];
-  const watched: Transport = {
-    ...transport,
-    send: async (request, signal) => {
-      const response = await transport.send(request, signal);
-      const date = Date.parse(response.headers["date"] ?? "");
-      // Dates have no parts of a second.
-      if (!Number.isNaN(date)) skews.push(now() - date - 500);
-      return response;
-    },
-  };
   try {
-    const registry = createRegistry(config.providers, { transport: watched, now });
+    const registry = createRegistry(config.providers, { transport, now });
     const states = await registry.status(AbortSignal.timeout(20_000));
+    // A provider that was not asked, for want of a key, is not asked for the time either.
+    const asked = new Set(states.filter(({ state }) => state !== "unconfigured").map(({ id }) => id));
+    const origins = new Set(config.providers.filter(({ id }) => asked.has(id)).flatMap(originOf));
+    const skews = await Promise.all([...origins].map((origin) => skewOf(origin, now)));
     const findings = states.map(({ id, kind, state, latencyMs, error = "" }): Finding => {
       const check = `provider ${id}`;
       const name = id === kind ? "" : ` (${kind})`;
@@ -51,7 +68,7 @@ export const examineProviders = async (config: HeddleConfig, now: () => number):
         return ok(check, `answers${name}${latencyMs === undefined ? "" : `, ${Math.round(latencyMs)} ms`}`);
       return fail(check, error === "" ? "does not answer" : error, mendOf(error));
     });
-    return [...findings, ...skewFinding(skews)];
+    return [...findings, ...skewFinding(skews.flat())];
   } finally {
     await transport.close();
   }

@@ -17,7 +17,7 @@ export const rowOf = asRow;
 /** Names come from anybody: none of them may steer a terminal. */
 const plain = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u00b7");
 
-export const cellText = (value: unknown): string => {
+const cellText = (value: unknown): string => {
   if (value === undefined || value === null || value === "") return "-";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (Array.isArray(value)) return value.length === 0 ? "-" : value.map(cellText).join(",");

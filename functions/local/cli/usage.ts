@@ -2,43 +2,31 @@
 import { serverHelp, serverOptions } from "./arguments.ts";
 import { clientOf } from "./client.ts";
 import type { Command } from "./io.ts";
-import { type Column, dollarText, jsonText, type Row, rowOf, rowsOf, tableText } from "./table.ts";
+import { type Column, dollarText, jsonText, type Row, rowsOf, tableText } from "./table.ts";
 import { commandOf } from "./verbs.ts";
 
 const help = `heddle usage [options]   tokens and dollars
 
-  --from, --to DATE  2026-11-01
-  --group-by NAMES   day, key, user, provider, model, operation; with commas
+  --from, --to TIME  2026-11-01, 2026-11-01T10:00:00Z; default: this month. --to is not included
+  --group-by NAMES   day, tenant, key, user, provider, model, operation, wire; with commas
   --api-key ID  --user U  --provider P  --model M   only these
-  --tenant T         another tenant's; for admins of every tenant
+  --tenant T         another tenant's, or '*' for all; for admins of every tenant
   --csv              as CSV
 ${serverHelp}`;
 
 const text = { type: "string" } as const;
 
-/** Groups first, then numbers; columns of nothing but zeros are left out. */
-const columnsOf = (rows: readonly Row[]): Column[] =>
-  [...new Set(rows.flatMap((row) => Object.keys(row)))]
-    .filter(
-      (name) =>
-        name !== "object" && rows.some((row) => row[name] !== 0 && row[name] !== undefined && row[name] !== null),
-    )
-    .map((name) => {
-      const right = rows.every((row) => typeof row[name] === "number" || row[name] === undefined || row[name] === null);
-      return {
-        title: name.replaceAll("_", " "),
-        of: (row) => (name === "cost" ? dollarText(row[name]) : row[name]),
-        right,
-      };
-    });
-
-/** Groups and sums may lie one deeper. */
-const flat = (row: Row): Row =>
-  Object.fromEntries(
-    Object.entries(row).flatMap(([name, value]) =>
-      typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [[name, value]],
-    ),
-  );
+/** Groups first, then sums; a sum that is nothing everywhere is left out. */
+const columnsOf = (rows: readonly Row[]): Column[] => {
+  const [first = {}] = rows;
+  return Object.keys(first)
+    .filter((name) => rows.some((row) => row[name] !== 0))
+    .map((name) => ({
+      title: name.replaceAll("_", " "),
+      of: (row) => (name === "cost" ? dollarText(row[name]) : row[name]),
+      right: typeof first[name] === "number",
+    }));
+};
 
 export const usageCommand: Command = commandOf(
   "usage",
@@ -78,10 +66,8 @@ export const usageCommand: Command = commandOf(
           io.out(jsonText(answer));
           return 0;
         }
-        const rows = rowsOf(answer).map(flat);
+        const rows = rowsOf(answer);
         io.out(tableText(rows, columnsOf(rows), "no usage"));
-        const { next_cursor: next } = rowOf(answer);
-        if (typeof next === "string") io.err("there is more: narrow the time, or use --json or --csv\n");
         return 0;
       },
     },

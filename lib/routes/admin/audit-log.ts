@@ -1,5 +1,6 @@
 // The audit log: who changed what, written before it is done. An entry holds names and settings, never a key, a secret or a prompt.
 import type { Caller } from "../../auth/caller.ts";
+import { matchesName } from "../../auth/policy.ts";
 import { GatewayError } from "../../model/error.ts";
 import { asNumber, asObject, asString, type JsonObject } from "../../model/json.ts";
 import type { Item, Table } from "../../stores/table.ts";
@@ -152,49 +153,51 @@ export type AuditQuery = {
   cursor?: { month: string; at: string };
 };
 
-/** No further back than this many months in one look: an empty month is a read as any other. */
-const mostMonths = 24;
+/** Reads of one look: whoever seeks what is rare gets a short page, and goes on from there. */
+const mostReads = 40;
 
 const monthBefore = (month: string): string => {
   const [year = 0, number = 1] = month.split("-").map(Number);
   return new Date(Date.UTC(year, number - 2, 1)).toISOString().slice(0, 7);
 };
 
-/** The newest first. `next` is where the page after begins. */
+/** The newest first. `next` is where the page after begins; a page may be short though there is one. */
 export const readAudit = async (
   store: AuditStore,
   { tenant, from, to, actor, action, limit, cursor }: AuditQuery,
 ): Promise<{ entries: AuditEntry[]; next?: { month: string; at: string } }> => {
   const fits = (entry: AuditEntry): boolean =>
     (actor === undefined || entry.actor.key === actor || entry.actor.name === actor) &&
-    (action === undefined ||
-      (action.endsWith("*") ? entry.action.startsWith(action.slice(0, -1)) : entry.action === action));
+    (action === undefined || matchesName(action, entry.action));
   const entries: AuditEntry[] = [];
+  const end = byTime(to, "");
   const last = monthOf(Math.max(0, from));
   let month = cursor?.month ?? monthOf(Math.max(0, to - 1));
-  let before = cursor?.at ?? byTime(to, "");
-  for (let looked = 0; looked < mostMonths && month >= last; looked += 1) {
-    let page: string | undefined;
-    do {
-      const found = await store.table.query({
-        pk: `${safe(tenant)}/audit/${month}`,
-        after: byTime(from, ""),
-        before,
-        descending: true,
-        ...(page === undefined ? {} : { cursor: page }),
-      });
-      for (const item of found.items) {
-        const entry = decodeEntry(item);
-        if (!fits(entry)) continue;
-        const previous = entries.at(-1);
-        if (entries.length === limit && previous !== undefined)
-          return { entries, next: { month: monthOf(previous.at), at: byTime(previous.at, previous.id) } };
-        entries.push(entry);
-      }
-      page = found.next;
-    } while (page !== undefined);
-    month = monthBefore(month);
-    before = byTime(to, "");
+  let before = cursor?.at ?? end;
+  let within: string | undefined;
+  for (let reads = 0; reads < mostReads && month >= last; reads += 1) {
+    const { items, next } = await store.table.query({
+      pk: `${safe(tenant)}/audit/${month}`,
+      after: byTime(from, ""),
+      before,
+      descending: true,
+      ...(within === undefined ? {} : { cursor: within }),
+    });
+    for (const item of items) {
+      const entry = decodeEntry(item);
+      if (!fits(entry)) continue;
+      const previous = entries.at(-1);
+      if (entries.length === limit && previous !== undefined)
+        return { entries, next: { month: monthOf(previous.at), at: byTime(previous.at, previous.id) } };
+      entries.push(entry);
+    }
+    within = undefined;
+    const furthest = items.at(-1);
+    if (next === undefined) {
+      month = monthBefore(month);
+      before = end;
+    } else if (furthest === undefined) within = next;
+    else before = furthest.sk;
   }
-  return { entries };
+  return month >= last ? { entries, next: { month, at: before } } : { entries };
 };

@@ -51,7 +51,7 @@ const rowOf = (entry: AuditEntry): string[] => [
 
 const cursorOf = (given: string | undefined): AuditQuery["cursor"] => {
   if (given === undefined) return undefined;
-  const [, month, at] = /^(\d{4}-\d{2})\.(\d{15}:[\w-]{1,64})$/.exec(given) ?? [];
+  const [, month, at] = /^(\d{4}-\d{2})\.(\d{15}:[\w-]{0,64})$/.exec(given) ?? [];
   if (month === undefined || at === undefined) throw invalid("cursor", "expected the next_cursor of another page");
   return { month, at };
 };
@@ -65,6 +65,7 @@ export const auditRoute = async (context: RouteContext): Promise<Reply> => {
   const store = await storeOf(context);
   const to = timeIn(query.get("to"), "to") ?? store.clock.now() + 1;
   const from = timeIn(query.get("from"), "from") ?? Math.max(0, to - usualMs);
+  if (from >= to) throw invalid("from", "expected a time before `to`");
   const format = query.get("format") ?? "json";
   if (format !== "json" && format !== "csv") throw invalid("format", "expected json or csv");
   const { entries, next } = await readAudit(

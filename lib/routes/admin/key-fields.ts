@@ -147,6 +147,8 @@ export const keyChangeFields = ["name", "roles", "scopes", "limits", "expires_at
 /** null takes away scopes, limits or the expiry. */
 export const decodeKeyChange = (fields: Fields, now: number): KeyChange => {
   const nulled = (name: string): boolean => fields.given(name) === null;
+  if (nulled("expires_at") && fields.given("expires_in_seconds") !== undefined)
+    throw invalid(fields.at("expires_in_seconds"), "expected expires_at or expires_in_seconds, not both");
   return compact<KeyChange>({
     name: fields.text("name", nameLimits),
     roles: textList(fields, "roles", 1),

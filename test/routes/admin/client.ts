@@ -11,13 +11,13 @@ import {
 import { dataFolder } from "../../support/data.ts";
 import { startGateway, type TestGateway } from "../../support/gateway.ts";
 
-export { type Answer, at, type Body, dataOf, expectProblem, textAt, threadClient };
+export { at, dataOf, expectProblem, textAt, threadClient };
 
 export const adminKey = "canary-admin-key-0123456789-0123456789";
 export const keyOf = (name: string): string => `canary-${name}-key-0123456789`;
 
 /** Two tenants, with a key for each role of `acme`. `root` administers all. */
-export const tenants = `
+const tenants = `
 providers: { echo: { kind: echo, pace: 0 } }
 auth:
   keys:

@@ -146,6 +146,7 @@ describe("a key's life", () => {
     const first = await place.as("rival").get("/keys?limit=2");
     expect(first.body).toMatchObject({ has_more: true, next_cursor: expect.any(String) });
     const rest = await place.as("rival").get(`/keys?cursor=${encodeURIComponent(textAt(first, "next_cursor"))}`);
+    expect((await place.as("rival").get("/keys?cursor=..%2Fcanary")).status).toBe(400);
     expect([...dataOf(first), ...dataOf(rest)].map(({ name }) => name)).toEqual(["p3", "p2", "p1", "theirs"]);
   });
 });

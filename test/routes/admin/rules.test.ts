@@ -21,7 +21,7 @@ beforeEach(async () => {
       if (source === "runtime") {
         const [tenant] = (rule as { match?: { tenants?: string[] } }).match?.tenants ?? [];
         const query = tenant === undefined ? "" : `?tenant=${tenant}`;
-        expect((await place.as("root").call("DELETE", `/limits/${kind}/${String(name)}${query}`)).status).toBe(200);
+        await place.as("root").call("DELETE", `/limits/${kind}/${String(name)}${query}`);
       }
 });
 
@@ -133,12 +133,17 @@ describe("rules", () => {
       ),
     );
     expect(made.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
-    expect((await names("admin", "/limits/rates")).toSorted()).toEqual(
-      ["configuration:everyone", ..."abcde"].map((name) => (name.length === 1 ? `runtime:${name}` : name)),
-    );
+    expect((await names("admin", "/limits/rates")).toSorted()).toEqual([
+      "configuration:everyone",
+      "runtime:a",
+      "runtime:b",
+      "runtime:c",
+      "runtime:d",
+      "runtime:e",
+    ]);
     const twice = await Promise.all(
       [1, 2].map(() => place.as("admin").post("/limits/rates", { name: "twice", by: "key", concurrent: 1 })),
     );
-    expect(twice.map(({ status }) => status).toSorted()).toEqual([201, 409]);
+    expect(twice.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409]);
   });
 });
