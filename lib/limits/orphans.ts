@@ -1,5 +1,5 @@
 // Calls whose process died: settled at their estimate, which their budgets have held all along, and entered into the ledger.
-import { asString, type JsonObject } from "../model/json.ts";
+import type { JsonObject } from "../model/json.ts";
 import type { Item, Operation } from "../stores/table.ts";
 import { entryOperations } from "../usage/operations.ts";
 import type { EngineServices } from "./engine.ts";
@@ -86,5 +86,5 @@ export const sweepOrphans = async (services: Services): Promise<void> => {
 };
 
 /** For readers of an item: the calls that are under way, or were when their process died. */
-export const openReservations = (data: JsonObject): { id: string; cost: number; until: number; key: string }[] =>
-  reservationsOf(data).map(({ id, cost, until, key }) => ({ id, cost, until, key: asString(key) ?? "" }));
+export const openReservations = (data: JsonObject): Pick<Reservation, "cost" | "key" | "user" | "until">[] =>
+  reservationsOf(data);

@@ -35,7 +35,7 @@ const charged = (entry: UsageEntry, { most }: Taken): UsageEntry => {
 const usedBy = (entry: UsageEntry): Used => ({ tokens: entry.usage.input + entry.usage.output, cost: entry.cost });
 
 /** The changes of the limits' items; the first has the reservation, and the condition that it is still there. */
-export const settlementOf = (
+const settlementOf = (
   { id, pk, parts, reserved }: Pick<Taken, "id" | "pk" | "parts" | "reserved">,
   used: Used | undefined,
   elapsedMs: number,

@@ -34,7 +34,7 @@ export type RatePart = Base & {
   interval: number;
   perMinute: number;
 };
-export type CountPart = Base & { kind: "count"; max: number };
+type CountPart = Base & { kind: "count"; max: number };
 /** Nanodollars. */
 export type SumPart = Base & {
   kind: "sum";
@@ -111,8 +111,7 @@ export const rulesFor = (demand: Demand, sources: readonly Rules[]): Rules => {
 };
 
 /** The part of `whole` that shard `at` of `of` has: what can't be divided goes to the first ones. */
-export const shareOf = (whole: number, at: number, of: number): number =>
-  Math.floor(whole / of) + (at < whole % of ? 1 : 0);
+const shareOf = (whole: number, at: number, of: number): number => Math.floor(whole / of) + (at < whole % of ? 1 : 0);
 
 const microsPerMinute = 60_000_000;
 

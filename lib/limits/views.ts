@@ -23,6 +23,16 @@ export type Views = {
 
 const sizeOf = (part: Part): number => (part.kind === "sum" ? part.amount : part.kind === "rate" ? part.cost : 1);
 
+/** Reservations stand beside the counts: they are nobody's guess. */
+const countsIn = (data: JsonObject = {}): JsonObject => {
+  const counts: JsonObject = {};
+  for (const field in data) {
+    const value = data[field];
+    if (typeof value === "number") counts[field] = value;
+  }
+  return counts;
+};
+
 const bounded = <T>(map: Map<string, T>, key: string, value: T): void => {
   map.delete(key);
   map.set(key, value);
@@ -39,10 +49,10 @@ export const createViews = (): Views => {
     get: (pk, sk) => items.get(place(pk, sk)),
     set: (pk, sk, data) => {
       if (data === undefined) items.delete(place(pk, sk));
-      else bounded(items, place(pk, sk), data);
+      else bounded(items, place(pk, sk), countsIn(data));
     },
     apply: (pk, sk, { set, add }) => {
-      const next: JsonObject = { ...items.get(place(pk, sk)), ...set };
+      const next: JsonObject = { ...items.get(place(pk, sk)), ...countsIn(set) };
       for (const [field, amount] of Object.entries(add ?? {})) {
         const stands = next[field];
         next[field] = (typeof stands === "number" ? stands : 0) + amount;

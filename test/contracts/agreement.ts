@@ -22,7 +22,7 @@ const past = 1_000_000_000;
 const future = 4_000_000_000;
 
 const field = constantFrom("a", "b", "c-d");
-const scalar = constantFrom<string | number | boolean>(0, 1, 2, -1.5, 1e130, "", "0", "x", "y\ud83e", "ü", true, false);
+const scalar = constantFrom<string | number | boolean>(0, 1, 2, -1.5, 1e30, "", "0", "x", "y\ud83e", "ü", true, false);
 const value: Arbitrary<Json> = oneof(scalar, constantFrom<Json>(null, [], [1], {}, { json: "1" }, { deep: ["x"] }));
 const sk = constantFrom("k1", "k2", "k3");
 const index = constantFrom({ ipk: "i", isk: "1" }, { ipk: "i", isk: "2" });
@@ -36,7 +36,7 @@ const given = <T extends object>(of: { [K in keyof T]: T[K] | undefined }): T =>
 const fieldTest: Arbitrary<FieldTest> = record({
   field,
   is: constantFrom("=", "!=", "<", "<=", ">", ">=", "absent"),
-  value: scalar.filter((each) => each !== 1e130),
+  value: scalar.filter((each) => each !== 1e30),
   orAbsent: boolean(),
 });
 

@@ -301,11 +301,11 @@ describe("the store is down (F45)", () => {
         broken.calls += 1;
         return broken.down ? Promise.reject(new GatewayError("storage", "The store is down.")) : call(...given);
       };
-    broken.get = guarded(table.get);
-    broken.put = guarded(table.put);
-    broken.update = guarded(table.update);
-    broken.transact = guarded(table.transact);
-    broken.query = guarded(table.query);
+    broken.get = guarded(table.get.bind(table));
+    broken.put = guarded(table.put.bind(table));
+    broken.update = guarded(table.update.bind(table));
+    broken.transact = guarded(table.transact.bind(table));
+    broken.query = guarded(table.query.bind(table));
     return broken;
   };
 
@@ -390,11 +390,11 @@ describe("what it costs", () => {
       };
     const wrapped: Table = {
       ...table,
-      get: counted("reads", table.get),
-      query: counted("reads", table.query),
-      put: counted("writes", table.put),
-      update: counted("writes", table.update),
-      transact: counted("writes", table.transact),
+      get: counted("reads", table.get.bind(table)),
+      query: counted("reads", table.query.bind(table)),
+      put: counted("writes", table.put.bind(table)),
+      update: counted("writes", table.update.bind(table)),
+      transact: counted("writes", table.transact.bind(table)),
     };
     return { wrapped, counts };
   };

@@ -88,9 +88,7 @@ const run = async (
       return done === true ? undefined : (JSON.parse(value) as Outcome);
     }),
   );
-  await Promise.all(
-    children.map((child) => (child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined)),
-  );
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   return outcomes;
 };
 

@@ -9,7 +9,7 @@ import type { Table } from "../../lib/stores/table.ts";
 import type { CallRecord } from "../../lib/telemetry/call-record.ts";
 import type { Log } from "../../lib/telemetry/log.ts";
 
-export const noLimits: LimitsConfig = {
+const noLimits: LimitsConfig = {
   rates: [],
   budgets: [],
   shards: {},

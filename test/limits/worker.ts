@@ -57,9 +57,7 @@ const work = async ({ store, limits, calls, now, worker, workMs }: Job): Promise
 
 if (process.argv[1] === import.meta.filename) {
   const lines = createInterface({ input: process.stdin });
-  const [first] = (await Promise.race([
-    new Promise<string[]>((resolve) => lines.once("line", (line) => resolve([line]))),
-  ])) as [string];
+  const first = await new Promise<string>((resolve) => lines.once("line", resolve));
   lines.close();
   process.stdin.resume();
   await work(JSON.parse(first) as Job);

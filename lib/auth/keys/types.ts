@@ -61,7 +61,7 @@ export type KeyChange = {
 /** `key` is told this once and kept nowhere. */
 export type CreatedKey = { key: string; record: KeyRecord };
 
-export type KeyPage = {
+type KeyPage = {
   keys: readonly KeyRecord[];
   /** Absent at the end. */
   next?: string;

@@ -10,7 +10,8 @@ import { bodyFields } from "../threads/access.ts";
 import { listObject } from "../threads/objects.ts";
 import { checkOwner, controlOf, keysOf, nameIn, storeOf, tenantFor, tenantOf } from "./access.ts";
 import { audited } from "./audit-log.ts";
-import { budgetField, budgetsFor, periodEnd, periodOf, resetUsed, subjectOf, usedOf, type Whose } from "./limits.ts";
+import { budgetField, periodEnd, periodOf } from "../../limits/keys.ts";
+import { budgetsFor, resetUsed, subjectOf, usedOf, type Whose } from "./limits.ts";
 
 type Budget = { rule: BudgetRule; source: "configuration" | "runtime" | "key" };
 

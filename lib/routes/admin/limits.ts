@@ -1,26 +1,14 @@
 // What is counted under the limits, as it stands in the store, and setting it back.
 import type { BudgetRule, LimitMatch } from "../../config-types.ts";
 import { matchesName } from "../../auth/policy.ts";
+import { limitsKey, limitsPrefix } from "../../limits/keys.ts";
+import { openReservations } from "../../limits/orphans.ts";
+import { GatewayError } from "../../model/error.ts";
 import { asNumber } from "../../model/json.ts";
-import { short } from "../../model/storage-key.ts";
 import type { Table } from "../../stores/table.ts";
 import { spendPartition } from "../../usage/keys.ts";
 
-type Subject = "key" | "user" | "tenant";
-
-export const limitsKey = (by: Subject, subject: string): string => `l:${by}:${short(subject)}`;
-export const budgetField = (rule: string, period: string): string => `b:${rule}:${period}`;
-
-/** Days and months of UTC. */
-export const periodOf = (per: BudgetRule["per"], now: number): string =>
-  per === "total" ? "total" : new Date(now).toISOString().slice(0, per === "day" ? 10 : 7);
-
-/** Unix milliseconds; undefined for what never begins anew. */
-export const periodEnd = (per: BudgetRule["per"], now: number): number | undefined => {
-  const at = new Date(now);
-  if (per === "day") return Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate() + 1);
-  return per === "month" ? Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1) : undefined;
-};
+type Subject = BudgetRule["by"];
 
 /** Whose budgets are meant: what is not given is not asked for. */
 export type Whose = {
@@ -61,7 +49,33 @@ export const usedOf = async (table: Table, place: Place, field: string): Promise
   return items.reduce((sum, item) => sum + (asNumber(item?.data[field]) ?? 0), 0);
 };
 
-/** What is still under way keeps its place only in what it settles to. What was never counted is left alone. */
+/** What the calls under way have reserved, of the subject, in one shard. */
+const heldOf = async (table: Table, pk: string, { by, subject }: Place): Promise<number> => {
+  let held = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await table.query({ pk, prefix: limitsPrefix, ...(cursor === undefined ? {} : { cursor }) });
+    for (const { data } of page.items)
+      for (const { cost, key, user } of openReservations(data))
+        if (by === "tenant" || (by === "user" ? user : key || user) === subject) held += cost;
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return held;
+};
+
+const tries = 20;
+
+/** What is still under way stays counted, as it will be settled. What was never counted is left alone. Throws `conflict` where calls keep coming too fast. */
 export const resetUsed = async (table: Table, place: Place, field: string): Promise<void> => {
-  await Promise.all(placesOf(place).map((key) => table.update(key, { set: { [field]: 0 } }, { item: "present" })));
+  const reset = async (key: { pk: string; sk: string }): Promise<void> => {
+    for (let tried = 0; tried < tries; tried += 1) {
+      const item = await table.get(key);
+      if (item === undefined) return;
+      const held = await heldOf(table, key.pk, place);
+      const written = await table.update(key, { set: { [field]: held } }, { version: item.version });
+      if (written.ok) return;
+    }
+    throw new GatewayError("conflict", "Calls are being counted too fast: try again.");
+  };
+  for (const key of placesOf(place)) await reset(key);
 };
