@@ -1,7 +1,6 @@
 // How much of each budget is used, and beginning one anew.
 import type { OwnLimits } from "../../auth/caller.ts";
 import type { BudgetRule } from "../../config-types.ts";
-import { budgetField, periodEnd, periodOf } from "../../limits/keys.ts";
 import { GatewayError, invalid } from "../../model/error.ts";
 import { compact, type JsonObject } from "../../model/json.ts";
 import type { Reply } from "../../model/call.ts";
@@ -11,7 +10,7 @@ import { bodyFields } from "../threads/access.ts";
 import { listObject } from "../threads/objects.ts";
 import { checkOwner, controlOf, keysOf, nameIn, storeOf, tenantFor, tenantOf } from "./access.ts";
 import { audited } from "./audit-log.ts";
-import { budgetsFor, resetUsed, subjectOf, usedOf, type Whose } from "./limits.ts";
+import { budgetField, budgetsFor, periodEnd, periodOf, resetUsed, subjectOf, usedOf, type Whose } from "./limits.ts";
 
 type Budget = { rule: BudgetRule; source: "configuration" | "runtime" | "key" };
 

@@ -1,10 +1,26 @@
 // What is counted under the limits, as it stands in the store, and setting it back.
 import type { BudgetRule, LimitMatch } from "../../config-types.ts";
 import { matchesName } from "../../auth/policy.ts";
-import { limitsKey, type Subject } from "../../limits/keys.ts";
 import { asNumber } from "../../model/json.ts";
+import { short } from "../../model/storage-key.ts";
 import type { Table } from "../../stores/table.ts";
 import { spendPartition } from "../../usage/keys.ts";
+
+type Subject = "key" | "user" | "tenant";
+
+export const limitsKey = (by: Subject, subject: string): string => `l:${by}:${short(subject)}`;
+export const budgetField = (rule: string, period: string): string => `b:${rule}:${period}`;
+
+/** Days and months of UTC. */
+export const periodOf = (per: BudgetRule["per"], now: number): string =>
+  per === "total" ? "total" : new Date(now).toISOString().slice(0, per === "day" ? 10 : 7);
+
+/** Unix milliseconds; undefined for what never begins anew. */
+export const periodEnd = (per: BudgetRule["per"], now: number): number | undefined => {
+  const at = new Date(now);
+  if (per === "day") return Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate() + 1);
+  return per === "month" ? Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1) : undefined;
+};
 
 /** Whose budgets are meant: what is not given is not asked for. */
 export type Whose = {

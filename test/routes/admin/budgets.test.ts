@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSqlite } from "../../../lib/stores/sqlite.ts";
 import type { Table } from "../../../lib/stores/table.ts";
-import { budgetField, limitsKey, periodOf } from "../../../lib/limits/keys.ts";
+import { budgetField, limitsKey, periodOf } from "../../../lib/routes/admin/limits.ts";
 import { spendPartition } from "../../../lib/usage/keys.ts";
 import { dataOf, expectProblem, type Place, startAdmin, textAt } from "./client.ts";
 
