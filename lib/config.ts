@@ -140,6 +140,13 @@ const limitsOf = ({ limits }: ConfigFile): HeddleConfig["limits"] => {
   };
 };
 
+/** Who sets the first key wants keys to be asked for, but where the file says otherwise. */
+const withAdminKey = (
+  auth: HeddleConfig["auth"],
+  adminKey: string,
+  written: HeddleConfig["auth"]["mode"] | undefined,
+): HeddleConfig["auth"] => ({ ...auth, mode: written ?? "keys", keys: [...auth.keys, bootstrapKey(adminKey)] });
+
 /** Pure over the environment and the files it is given. Throws ConfigError with every problem found. */
 export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> => {
   const { env, given, notices } = normalised(source.env);
@@ -152,13 +159,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   const shared = sharedVariables(env, file, notices);
 
   const environment = read.oneOf("HEDDLE_ENV", environments) ?? file.environment ?? "development";
-  const adminKey = env["HEDDLE_ADMIN_KEY"];
-  const refused = adminKey === undefined ? undefined : bootstrapProblem(adminKey);
-  if (refused !== undefined) problems.push({ file: "environment", path: ["HEDDLE_ADMIN_KEY"], message: refused });
-  const keys: HeddleConfig["auth"]["keys"] = [
-    ...(file.auth?.keys ?? []),
-    ...(adminKey === undefined || refused !== undefined ? [] : [bootstrapKey(adminKey)]),
-  ];
+  const keys = file.auth?.keys ?? [];
   const config: HeddleConfig = {
     environment,
     providers: providersOf(file, env, environment),
@@ -194,6 +195,12 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
     notices,
   };
   if (path !== undefined) config.source = path;
+  const adminKey = env["HEDDLE_ADMIN_KEY"];
+  if (adminKey !== undefined) {
+    const message = bootstrapProblem(adminKey);
+    if (message === undefined) config.auth = withAdminKey(config.auth, adminKey, file.auth?.mode);
+    else problems.push({ file: "environment", path: ["HEDDLE_ADMIN_KEY"], message });
+  }
 
   const hostPlace =
     env["HEDDLE_HOST"] === undefined
@@ -215,7 +222,8 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   );
   if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);
 
-  if (config.auth.mode === "open" && keys.length > 0) notices.push("auth.keys are not asked for: auth.mode is open");
+  if (config.auth.mode === "open" && config.auth.keys.length > 0)
+    notices.push("auth.keys are not asked for: auth.mode is open");
   if (config.providers.length === 0) notices.push("no provider is on: every model call will fail");
   return config;
 };

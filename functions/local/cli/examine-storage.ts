@@ -122,12 +122,10 @@ const examineKeys = async (table: Table, config: HeddleConfig, secrets: Secrets,
 };
 
 export const examineStorage = async (config: HeddleConfig, secrets: Secrets, now: number): Promise<Finding[]> => {
-  if (config.storage === "none") {
-    const mend = "set storage: sqlite where threads, keys or limits are wanted";
-    return config.limits.budgets.length + config.limits.rates.length > 0
-      ? [fail("store", "nothing is kept, and there are limits to count", mend)]
-      : [warn("store", "nothing is kept (storage: none)", mend)];
-  }
+  if (config.storage === "none")
+    return [
+      warn("store", "nothing is kept (storage: none)", "set storage: sqlite where threads, keys or limits are wanted"),
+    ];
   const file = join(config.dataDir, "heddle.db");
   const findings: Finding[] = [];
   try {

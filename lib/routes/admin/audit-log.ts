@@ -71,12 +71,15 @@ export type Intent = {
 
 const actorOf = ({ key, name, tenant }: Caller): AuditEntry["actor"] => ({ key, name, tenant });
 
+/** Changes an entry that was written. */
+type Mark = (set: JsonObject) => Promise<void>;
+
 const write = async (
   store: AuditStore,
   { caller, invocation }: Acting,
   { action, target, tenant, changes = {} }: Intent,
   outcome: AuditOutcome,
-): Promise<(outcome: AuditOutcome, target?: string) => Promise<void>> => {
+): Promise<Mark> => {
   const at = store.clock.now();
   const id = `audit_${store.newId()}`;
   const key = { pk: auditPartition(tenant, at), sk: byTime(at, id) };
@@ -92,8 +95,8 @@ const write = async (
     changes,
   };
   await store.table.put({ ...key, data: dataOf(entry) }, { item: "absent" });
-  return async (after, made) => {
-    await store.table.update(key, { set: { outcome: after, ...(made === undefined ? {} : { target: cut(made) }) } });
+  return async (set) => {
+    await store.table.update(key, { set });
   };
 };
 
@@ -115,11 +118,15 @@ export const audited = async <T>(
   } catch (thrown) {
     // A store that is down may have done it or not: that is what `intended` says.
     const code = thrown instanceof GatewayError ? thrown.code : "internal";
-    if (code !== "storage") await mark(code === "permission" ? "refused" : "failed").catch(() => undefined);
+    if (code !== "storage")
+      await mark({ outcome: code === "permission" ? "refused" : "failed" }).catch(() => undefined);
     if (thrown instanceof Error) writtenDown.add(thrown);
     throw thrown;
   }
-  await mark("done", targetOf?.(made)).catch(() => undefined);
+  const target = targetOf?.(made);
+  const done: JsonObject = { outcome: "done" };
+  if (target !== undefined) done["target"] = cut(target);
+  await mark(done).catch(() => undefined);
   return made;
 };
 
@@ -127,16 +134,45 @@ export const audited = async <T>(
 const writtenDown = new WeakSet<Error>();
 export const isWrittenDown = (thrown: unknown): boolean => thrown instanceof Error && writtenDown.has(thrown);
 
-/** What a caller had no right to. The refusal stands whether or not it can be written down. */
+/** The same caller, refused the same over and over, is one entry a minute: nobody fills the log with what it may not do. */
+const refusalMs = 60_000;
+const mostRemembered = 1_000;
+type Refused = { at: number; times: number; mark: Promise<Mark> };
+const refusals = new WeakMap<Table, Map<string, Refused>>();
+
+const refusedBefore = (table: Table): Map<string, Refused> => {
+  const known = refusals.get(table) ?? new Map<string, Refused>();
+  refusals.set(table, known);
+  if (known.size > mostRemembered) known.clear();
+  return known;
+};
+
+/**
+ * What a caller had no right to. The refusal stands whether or not it can be written down. Repeats are counted in `changes.times`, which
+ * is written at every doubling.
+ */
 export const auditRefusal = async (
   store: AuditStore,
   context: Acting & { params: readonly string[] },
   action: string,
 ): Promise<void> => {
   const { caller, params } = context;
-  await write(store, context, { action, target: params[0] ?? "", tenant: caller.tenant }, "refused").catch(
-    () => undefined,
-  );
+  const now = store.clock.now();
+  const known = refusedBefore(store.table);
+  const name = JSON.stringify([caller.tenant, caller.key, caller.name, action]);
+  const before = known.get(name);
+  try {
+    if (before === undefined || now - before.at >= refusalMs) {
+      const mark = write(store, context, { action, target: params[0] ?? "", tenant: caller.tenant }, "refused");
+      known.set(name, { at: now, times: 1, mark });
+      await mark;
+      return;
+    }
+    before.times += 1;
+    if (Number.isInteger(Math.log2(before.times))) await (await before.mark)({ changes: { times: before.times } });
+  } catch {
+    known.delete(name);
+  }
 };
 
 export type AuditQuery = {

@@ -109,6 +109,9 @@ const defaults = {
   budgets: { onStoreFailure: "closed", alerts: [0.8, 1] },
 } as const;
 
+const limitsSomething = (rule: Rule): boolean =>
+  "requestsPerMinute" in rule || "tokensPerMinute" in rule || "concurrent" in rule;
+
 /** The body as a rule. `name`: that of the path, which the body may leave out. A tenant's administrator makes rules for that tenant alone. */
 const readRule = async (context: RouteContext, kind: RuleKind, name?: string): Promise<Rule> => {
   const { call, caller } = context;
@@ -130,6 +133,8 @@ const readRule = async (context: RouteContext, kind: RuleKind, name?: string): P
   if (name !== undefined && rule.name !== name) throw invalid("name", "expected the name that the path has");
   // What a key brings of its own is counted under these.
   if (/^own\d*$/.test(rule.name)) throw invalid("name", "expected another name: this one is kept for keys' own limits");
+  if (kind === "rates" && !limitsSomething(rule))
+    throw invalid("requestsPerMinute", "expected one of requestsPerMinute, tokensPerMinute and concurrent");
   if (caller.everywhere === true) return rule;
   const tenants = rule.match?.tenants;
   if (tenants !== undefined && !isOf(rule, caller.tenant))

@@ -150,7 +150,7 @@ providers:
     expect(of("administration")).toMatchObject([{ status: "warn" }]);
     expect(all).not.toContain("canary");
     const none = await findingsOf(
-      "storage: none\nlimits: { webhook: { url: http://alerts.example, secret: 'no base64' } }",
+      "storage: none\nlimits: { webhook: { url: https://alerts.example, secret: 'no base64' } }",
     );
     expect(none.of("store")).toMatchObject([{ status: "warn" }]);
     expect(none.of("webhook")).toMatchObject([{ status: "fail" }]);

@@ -1,6 +1,6 @@
 // The audit log against a store that fails: no change without an entry in front of it.
 import { describe, expect, test } from "vitest";
-import { audited, type AuditStore, readAudit } from "../../../lib/routes/admin/audit-log.ts";
+import { audited, auditRefusal, type AuditStore, readAudit } from "../../../lib/routes/admin/audit-log.ts";
 import { GatewayError } from "../../../lib/model/error.ts";
 import { openCaller } from "../../../lib/auth/static-keys.ts";
 import { createMemoryTable, tapped } from "../../support/memory-table.ts";
@@ -92,6 +92,22 @@ describe("the audit log", () => {
     expect(entries.map(({ outcome }) => outcome)).toEqual(["intended", "refused", "failed", "done"]);
     expect(entries.at(-1)).toMatchObject({ target: "key1", changes: { name: "k" }, actor: { key: "", name: "open" } });
     expect(JSON.stringify(entries)).not.toContain("canary");
+  });
+
+  test("refusals that repeat are one entry a minute, with how often", async () => {
+    const { store, setNow, read } = start();
+    const at = store.clock.now();
+    const context = { ...acting, params: ["key1"] };
+    for (let times = 0; times < 20; times += 1) await auditRefusal(store, context, "keys.create");
+    await auditRefusal(store, context, "keys.rotate");
+    setNow(at + 60_000);
+    await auditRefusal(store, context, "keys.create");
+    const { entries } = await read({ tenant: openCaller.tenant });
+    expect(entries.map(({ action, outcome, changes }) => [action, outcome, changes])).toEqual([
+      ["keys.create", "refused", {}],
+      ["keys.rotate", "refused", {}],
+      ["keys.create", "refused", { times: 16 }],
+    ]);
   });
 
   test("a search for what is rare goes on where it stopped", async () => {

@@ -119,6 +119,11 @@ describe("rules", () => {
     expect(String(answer.body["param"])).toMatch(new RegExp(`^${param.replaceAll(/[[\]]/g, String.raw`\$&`)}`));
   });
 
+  test("of rates limit something", async () => {
+    const idle = await place.as("admin").post("/limits/rates", { name: "idle", by: "key" });
+    expectProblem(idle, 400, "invalid_request", "requestsPerMinute");
+  });
+
   test("are lesser roles' to read at most", async () => {
     const rule = { name: "n", by: "key", concurrent: 1 };
     expectProblem(await place.as("operator").post("/limits/rates", rule), 403, "permission");
