@@ -86,6 +86,14 @@ export const adminRoutes: readonly Route[] = [
     "budgets.reset",
     async () => (await import("./budgets.ts")).resetBudgetRoute,
   ),
+  route("GET", "/usage", "usage:read", "usage.read", async () => (await import("./usage.ts")).usageRoute),
+  route(
+    "GET",
+    "/usage/entries",
+    "usage:read",
+    "usage.list",
+    async () => (await import("./usage.ts")).usageEntriesRoute,
+  ),
   route("GET", "/audit", "audit:read", "audit.read", async () => (await import("./audit.ts")).auditRoute),
   route("GET", "/threads", "threads:manage", "threads.list", async () => (await threads()).listOwnersThreadsRoute),
   route(
