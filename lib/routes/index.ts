@@ -12,7 +12,6 @@ import { modelRoutes } from "./models.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
 import { threadRoutes } from "./threads/index.ts";
-import { usageRoutes } from "./admin/usage-routes.ts";
 import { siiliRoutes } from "./siili/index.ts";
 
 export { asksForArray } from "./chat.ts";
@@ -24,7 +23,6 @@ const routesEverywhere: readonly Route[] = [
   ...serviceRoutes,
   ...threadRoutes,
   ...healthRoutes,
-  ...usageRoutes,
   ...adminRoutes,
 ];
 
