@@ -88,6 +88,18 @@ const counted = (table: Table, counts: Counts): Table => {
   };
 };
 
+/** Agrees to everything and keeps nothing: what is left is the gateway's own part. */
+const freeTable: Table = {
+  get: () => Promise.resolve(undefined),
+  query: () => Promise.resolve({ items: [] }),
+  put: (item) => Promise.resolve({ ok: true, item: { ...item, version: 1 } }),
+  update: (key, { set = {}, add }) =>
+    Promise.resolve({ ok: true, item: { ...key, version: 1, data: { ...set, ...add } } }),
+  delete: () => Promise.resolve({ ok: true }),
+  transact: () => Promise.resolve({ ok: true }),
+  close: () => Promise.resolve(),
+};
+
 type Subject = {
   name: string;
   gateway: Gateway;
@@ -105,6 +117,7 @@ const open = async (
   name: string,
   yaml: string,
   credential: string | ((gateway: Gateway) => Promise<string>),
+  free = false,
 ): Promise<Subject> => {
   const text = `
 environment: production
@@ -116,7 +129,8 @@ ${yaml}`;
     readFile: (path) => (path === "heddle.yaml" ? text : undefined),
   });
   const counts: Counts = { reads: 0, writes: 0 };
-  const table = counted(await openSqlite({ file: join(folder, `${name.replaceAll(/\W/g, "")}.db`) }), counts);
+  const stored = free ? freeTable : await openSqlite({ file: join(folder, `${name.replaceAll(/\W/g, "")}.db`) });
+  const table = counted(stored, counts);
   tables.push(table);
   const gateway = createGateway(
     {
@@ -207,6 +221,13 @@ const subjects = [
     "a rate by key and a budget by tenant",
     `${keys}\nlimits: { rates: [${rate}], budgets: [${budget}] }`,
     staticKey,
+  ),
+  await open("a rate, by key, a store that costs nothing", `${keys}\nlimits: { rates: [${rate}] }`, staticKey, true),
+  await open(
+    "a rate by key and a budget by tenant, a store that costs nothing",
+    `${keys}\nlimits: { rates: [${rate}], budgets: [${budget}] }`,
+    staticKey,
+    true,
   ),
 ];
 

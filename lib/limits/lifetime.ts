@@ -3,6 +3,7 @@ import type { Part, Rules } from "./rules.ts";
 
 const hour = 3_600;
 const day = 24 * hour;
+const step = 6 * hour;
 const lifetimes = { day: 3 * day, month: 45 * day, total: undefined };
 
 /** Seconds since 1970, or null for ever. All rules count that are by the same, whatever model they are for: the item is one. */
@@ -15,5 +16,6 @@ export const expiryOf = (rules: Rules, parts: readonly Part[], now: number): num
     if (lifetime === undefined) return null;
     longest = Math.max(longest, lifetime);
   }
-  return Math.ceil(now / 1_000) + longest;
+  // The same for hours: a value that changes with every write costs the store an index entry each time.
+  return Math.ceil((now / 1_000 + longest) / step) * step;
 };
