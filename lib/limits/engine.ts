@@ -59,6 +59,7 @@ export type Estimate = Most & { input: number; output: number };
 /** The rules that hold for a call, and all that there are. */
 export type Standing = { rules: Rules; all: Rules };
 
+/** `parts` in the order of their items: the first item has the reservation. */
 type Attempt =
   | { kind: "taken"; id: string; parts: readonly Part[]; pk: string; reserved: boolean }
   | { kind: "refused"; refusals: Refusal[] };
@@ -116,7 +117,7 @@ const take = async (
       if (operations.length === 1 && first !== undefined && written.item !== undefined)
         views.set(pk, first.update.sk, written.item.data);
       else for (const each of operations) views.apply(pk, each.update.sk, each.change);
-      return { kind: "taken", id, parts, pk, reserved };
+      return { kind: "taken", id, parts: items.flatMap(([, mine]) => mine), pk, reserved };
     }
     const failed = items[written.failed];
     if (failed === undefined) throw contention();

@@ -276,6 +276,24 @@ describe("budgets", () => {
     expect(await ledgerOf(limits.table)).toBe(2_000_000);
   });
 
+  test("a call under budgets of several subjects is settled in all of them, in whatever order the rules stand", async () => {
+    const tenant = { ...budget, name: "t", by: "tenant", per: "month", amount: 10 } as const;
+    const user = { ...budget, name: "u", by: "user", per: "total", amount: 10 } as const;
+    for (const budgets of [
+      [tenant, user, { ...budget, amount: 10 }],
+      [{ ...budget, amount: 10 }, user, tenant],
+    ]) {
+      const limits = await over({ budgets });
+      await limits.call(demand(ada), { input: 100, output: 100 });
+      expect([
+        await usedOf(limits.table),
+        await usedOf(limits.table, "l:user:ada", "b:u:total"),
+        await usedOf(limits.table, "l:tenant:", "b:t:2026-11"),
+        await ledgerOf(limits.table),
+      ]).toEqual([200_000, 200_000, 200_000, 200_000]);
+    }
+  });
+
   test("each share of a budget is told once, whoever comes to it first", async () => {
     const clock = { now: Date.UTC(2026, 10, 21, 12) };
     const limits = await over({ budgets: [{ ...budget, amount: 0.01 }] }, { clock });
