@@ -1,6 +1,7 @@
 // Verifies one token with jose. Loaded at the first token.
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from "jose";
 import type { IssuerConfig } from "../../config-types.ts";
+import { GatewayError } from "../../model/error.ts";
 import type { Caller } from "../caller.ts";
 import { callerOfClaims, checkRequired } from "./claims.ts";
 import { createIssuerKeys, type FetchDocument } from "./issuer-keys.ts";
@@ -43,17 +44,15 @@ const wrongClaims: Readonly<Record<string, string>> = {
 };
 
 /** jose's own words may quote a claim. */
-const inOurWords = (thrown: unknown): unknown => {
+const inOurWords = (thrown: unknown): GatewayError => {
   if (thrown instanceof errors.JWTExpired) return refusedToken(thrown.claim === "iat" ? "is too old" : "has expired");
   if (thrown instanceof errors.JWTClaimValidationFailed)
     return refusedToken(wrongClaims[thrown.claim] ?? "has a claim that is not valid here");
   if (thrown instanceof errors.JWKSNoMatchingKey || thrown instanceof errors.JWKSMultipleMatchingKeys)
     return refusedToken("is not signed with a known key of its issuer");
   if (thrown instanceof errors.JWSSignatureVerificationFailed) return refusedToken("has a signature that is not valid");
-  // TypeError: a key that can't serve the algorithm, or is too weak for it.
-  if (thrown instanceof errors.JOSEError || thrown instanceof TypeError)
-    return refusedToken("can't be verified with its issuer's keys");
-  return thrown;
+  // Also what the platform says of a key that is broken, too weak, or can't serve the algorithm: whatever it is, nothing was verified.
+  return thrown instanceof GatewayError ? thrown : refusedToken("can't be verified with its issuer's keys");
 };
 
 /** Gives who the token speaks for. Rejects `authentication`, or `overloaded` where the issuer's keys can't be had. */

@@ -370,6 +370,21 @@ describe("who does not", () => {
   });
 });
 
+test("tokens that were changed anywhere are refused as such, never by a failure of ours", async () => {
+  const { verify } = setup();
+  const token = await signed(ec, claims());
+  const signature = token.lastIndexOf(".");
+  for (let at = 3; at < token.length; at += 7) {
+    if (token[at] === ".") continue;
+    for (const change of ["", "A", "_", "=", "é"]) {
+      const changed = token.slice(0, at) + change + token.slice(at + 1);
+      // The last characters of base64url may differ and mean the same bytes.
+      if (changed === token || at > token.length - 3 || at === signature - 1) continue;
+      expect((await refusal(verify, changed)).status).toBe(401);
+    }
+  }
+});
+
 describe("the issuer's keys", () => {
   test("are found by discovery once, and kept", async () => {
     const { verify, world } = setup();
@@ -459,6 +474,32 @@ describe("the issuer's keys", () => {
     world.status = status;
     world.published = () => body;
     expect((await refusal(verify, await signed(ec, claims()))).code).toBe("overloaded");
+  });
+
+  test("broken, weak and foreign keys among them verify nothing, and are no reason to fail", async () => {
+    const token = await signed(ec, claims());
+    const weak = { kty: "RSA", n: "AQAB", e: "AQAB", kid: "rsa", alg: "RS256", use: "sig" };
+    const broken: unknown[] = [
+      null,
+      "key",
+      {},
+      { kty: "EC", kid: "ec", crv: "P-256", x: "AA", y: "AA", alg: "ES256" },
+      { kty: "EC", kid: "ec", crv: "P-521", x: ec.jwk["x"], y: ec.jwk["y"] },
+      { kty: "OKP", kid: "ec", crv: "Ed25519", x: "AA" },
+      { ...ec.jwk, use: "enc" },
+      { ...ec.jwk, key_ops: ["encrypt"] },
+      { ...ec.jwk, alg: "ES384" },
+    ];
+    for (const key of broken) {
+      const { verify, world } = setup({ jwksUri: `${iss}/k` });
+      world.published = () => ({ keys: [key, weak] });
+      expect(await refusal(verify, token)).toMatchObject({ code: "authentication", status: 401 });
+      expect((await refusal(verify, await signed(rsa, claims()))).status).toBe(401);
+      // The good one beside it serves on.
+      const beside = setup({ jwksUri: `${iss}/k` });
+      beside.world.published = () => ({ keys: [typeof key === "object" ? { ...key, kid: "other" } : key, ec.jwk] });
+      expect(await beside.verify(token)).toMatchObject({ user: "ada" });
+    }
   });
 
   test.each([
