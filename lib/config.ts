@@ -140,12 +140,16 @@ const limitsOf = ({ limits }: ConfigFile): HeddleConfig["limits"] => {
   };
 };
 
-/** Who sets the first key wants keys to be asked for, but where the file says otherwise. */
+/** Who sets the first key wants keys to be asked for, but where `said` says whether they are. */
 const withAdminKey = (
   auth: HeddleConfig["auth"],
   adminKey: string,
-  written: HeddleConfig["auth"]["mode"] | undefined,
-): HeddleConfig["auth"] => ({ ...auth, mode: written ?? "keys", keys: [...auth.keys, bootstrapKey(adminKey)] });
+  said: string | undefined,
+): HeddleConfig["auth"] => ({
+  ...auth,
+  mode: said === undefined ? "keys" : auth.mode,
+  keys: [...auth.keys, bootstrapKey(adminKey)],
+});
 
 /** Pure over the environment and the files it is given. Throws ConfigError with every problem found. */
 export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> => {
@@ -198,7 +202,7 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   const adminKey = env["HEDDLE_ADMIN_KEY"];
   if (adminKey !== undefined) {
     const message = bootstrapProblem(adminKey);
-    if (message === undefined) config.auth = withAdminKey(config.auth, adminKey, file.auth?.mode);
+    if (message === undefined) config.auth = withAdminKey(config.auth, adminKey, env["HEDDLE_AUTH"] ?? file.auth?.mode);
     else problems.push({ file: "environment", path: ["HEDDLE_ADMIN_KEY"], message });
   }
 

@@ -46,6 +46,17 @@ describe("the first key", () => {
     expect(config.auth).toMatchObject({ mode: "keys", keys: [{ id: "bootstrap", everywhere: true }] });
   });
 
+  test.each([
+    ["the file", {}, "{ auth: { mode: open } }"],
+    ["the environment", { HEDDLE_AUTH: "open" }, "{}"],
+  ])("leaves access open where %s says so", async (_where, env, yaml) => {
+    const { auth } = await loadConfig({
+      env: { HEDDLE_ADMIN_KEY: adminKey, HEDDLE_CONFIG: "heddle.yaml", ...env },
+      readFile: (path) => (path.endsWith("heddle.yaml") ? yaml : undefined),
+    });
+    expect(auth).toMatchObject({ mode: "open", keys: [{ id: "bootstrap" }] });
+  });
+
   test.each(["too-short-canary", "canary with spaces in it that is long enough"])(
     "is refused at the start where it can't be one, without being told: %s",
     async (secret) => {
