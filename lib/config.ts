@@ -226,8 +226,9 @@ export const loadConfig = async (source: ConfigSource): Promise<HeddleConfig> =>
   );
   if (problems.length > 0) throw new ConfigError(path ?? "environment", problems, lineOf);
 
-  if (config.auth.mode === "open" && config.auth.keys.length > 0)
-    notices.push("auth.keys are not asked for: auth.mode is open");
+  for (const name of ["keys", "issuers", "identities"] as const)
+    if (config.auth.mode === "open" && (config.auth[name] ?? []).length > 0)
+      notices.push(`auth.${name} are not asked for: auth.mode is open`);
   if (config.providers.length === 0) notices.push("no provider is on: every model call will fail");
   return config;
 };

@@ -39,6 +39,9 @@ const descriptions: Readonly<Record<string, string>> = {
   "auth.mode":
     "Default keys where there are any, else open, which listens on loopback only. keys: those of auth.keys, and those made while it runs.",
   "auth.keys": "Who may call. The name stands in logs, the key nowhere.",
+  "auth.issuers": "Whose tokens (JWT) are taken, and what their claims mean: docs/authentication.md.",
+  "auth.identities": "Callers that the platform itself has proven: IAM on AWS, Entra on Azure.",
+  "auth.roles": "Roles beside viewer, member, operator and admin: the actions that each allows.",
   "auth.onStoreFailure":
     "Whether keys that prove themselves pass while the store can't tell whether they are revoked. Default closed. Other keys never do, unless they were read within 15 minutes.",
   cors: "Browsers of other origins; absent, none may call.",

@@ -64,7 +64,14 @@ export const openCounted = async (yaml: string, folder: string): Promise<Counted
   const blobs = openFileBlobs({ folder: join(folder, "blobs") });
   const log = createLog({ level: "debug", write: (line) => lines.push(line) });
   const storage = { table: counting(table, asked), blobs };
-  const gateway = createGateway({ transport, log, version: "0.0.0-test", storage: async () => storage }, config);
+  const secrets = {
+    get: async (name: string) => (name === "pepper" ? "canary-pepper-0123456789-0123456789" : undefined),
+  };
+  const gateway = createGateway(
+    // What a call gathers is written with it, not later: nothing of one call is counted as another's.
+    { transport, log, version: "0.0.0-test", storage: async () => storage, secrets, sleeps: true },
+    config,
+  );
   let calls = 0;
   return {
     config,

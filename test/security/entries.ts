@@ -3,9 +3,10 @@
 // To add a route: an entry under its method and the source of its pattern (the failing test says which). `of` gives the calls that name
 // something stored, made of `Ids`: one for each place where an id can stand (path, query, header, each field of the body). `plain` gives
 // calls that name nothing. A route that needs both has both. A new kind of id: `Ids` and `furnish` in world.ts.
-// Nothing else is to be written: that the calls are right, that they fail for others, leak nothing and change nothing is the suite's part.
+// Routes of administration: entries-admin.ts. Nothing else is to be written: that the calls are right, that they fail for others, leak nothing and change nothing is the suite's part.
 import type { Action } from "../../lib/auth/policy.ts";
 import type { Headers } from "../../lib/model/call.ts";
+import { adminEntries } from "./entries-admin.ts";
 import { form, type Ids, model } from "./world.ts";
 
 export type EntryCall = {
@@ -16,6 +17,8 @@ export type EntryCall = {
   needs?: readonly Action[];
   /** Answers where nothing is found, in the wire's own way: `previous_response_not_found` is a 400 with OpenAI. */
   notFound?: number;
+  /** Within the tenant it is no crossing: everybody gets what is their own. */
+  ownWithin?: true;
   /** The route is not served here at all, whoever asks and whatever for. */
   always?: number;
 };
@@ -25,6 +28,8 @@ export type Entry = {
   plain?: () => EntryCall[];
   /** Its calls end up with a model: whoever may not call models, or not this one, may not make them. */
   callsModel?: true;
+  /** What is named is the tenant's: its administrators are no strangers to it. */
+  tenantWide?: true;
 };
 
 const get = (paths: (ids: Ids) => string[]): Entry => ({ of: (ids) => paths(ids).map((path) => ({ path })) });
@@ -78,6 +83,8 @@ const thread = "\\/v1\\/threads\\/([^/]+)";
 const gemini = "^\\/v1(?:beta)?\\/(?:models\\/)?(.+)";
 
 export const entries: Readonly<Record<string, Entry>> = {
+  ...adminEntries,
+
   // The four wires.
   "POST ^\\/v1\\/chat\\/completions$": chat("/v1/chat/completions", { model, messages }, (ids) => ({
     path: "/v1/chat/completions",

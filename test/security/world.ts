@@ -26,6 +26,10 @@ export type Ids = {
   siiliMessage: string;
   siiliAnswer: string;
   file: string;
+  /** What an administrator made: a key, a rate and a budget of its tenant. */
+  apiKey: string;
+  rate: string;
+  budget: string;
 };
 
 export const model = "echo/echo";
@@ -55,8 +59,11 @@ export const form = (
 
 let made = 0;
 
-/** `secret` is in every text, title, metadata value, file and chosen id. */
-export const furnish = async (gateway: Counted, headers: Headers, secret: string): Promise<Ids> => {
+/**
+ * `secret` is in every text, title, metadata value, file and chosen id. Who does not administer (`rules: false`) has keys and rules of
+ * nobody's.
+ */
+export const furnish = async (gateway: Counted, headers: Headers, secret: string, rules = true): Promise<Ids> => {
   made += 1;
   const call = async (method: string, path: string, body?: object | Uint8Array, more: Headers = {}): Promise<Got> => {
     const got = await gateway.send({
@@ -110,7 +117,20 @@ export const furnish = async (gateway: Counted, headers: Headers, secret: string
   const upload = form({ file: { name: `${secret}.txt`, type: "text/plain", text: said } });
   const file = field(JSON.parse((await call("POST", "/files", upload.body, upload.headers)).text), "file_id");
 
+  const name = `${secret.slice(-24)}-${made}`;
+  const match = { keys: [`nobody-${secret}`] };
+  if (rules) {
+    await post("/v1/admin/limits/rates", { name, by: "key", requestsPerMinute: 1_000, match });
+    await post("/v1/admin/limits/budgets", { name, by: "tenant", amount: 5, per: "total", match });
+  }
+  const apiKey = rules
+    ? field(await post("/v1/admin/keys", { name: said, owner: `owner-${secret}`, roles: ["viewer"] }), "id")
+    : "0123456789abcdef";
+
   return {
+    apiKey,
+    rate: name,
+    budget: name,
     thread,
     namedThread,
     message,
@@ -135,12 +155,16 @@ export const furnish = async (gateway: Counted, headers: Headers, secret: string
 /** All that is there, as its owner reads it: to see that nobody has changed a thing. */
 export const inventory = async (gateway: Counted, headers: Headers, ids: Ids): Promise<string[]> => {
   const { thread, namedThread, parkedThread, joinedThread, siiliThread, conversation, response, file } = ids;
+  const { apiKey, rate, budget } = ids;
   const paths = [
     ...[thread, namedThread, parkedThread, joinedThread, siiliThread, conversation].map(
       (id) => `/v1/threads/${id}/export`,
     ),
     `/v1/responses/${response}`,
     `/files/${file}`,
+    `/v1/admin/keys/${apiKey}`,
+    `/v1/admin/limits/rates/${rate}`,
+    `/v1/admin/limits/budgets/${budget}`,
     "/v1/threads?limit=100",
   ];
   const texts: string[] = [];

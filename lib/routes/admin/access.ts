@@ -1,5 +1,6 @@
 // What every admin route begins with: the stores, the tenant that is meant, and who may reach it.
 import type { Caller } from "../../auth/caller.ts";
+import { matchesName } from "../../auth/policy.ts";
 import type { Control } from "../../auth/control.ts";
 import type { KeyStore } from "../../auth/keys/types.ts";
 import { GatewayError, invalid } from "../../model/error.ts";
@@ -46,7 +47,8 @@ export const tenantOf = (context: RouteContext): string => tenantFor(context.cal
 /** Throws `permission` where the caller's scope names the owners that it acts for, and this is none of them. */
 export const checkOwner = ({ owner: own, scopes }: Caller, owner: string, param = "owner"): void => {
   const owners = scopes?.owners;
-  if (owners === undefined || owners === "*" || owner === own || owners.includes(owner)) return;
+  if (owners === undefined || owners === "*" || owner === own) return;
+  if (owners.some((pattern) => matchesName(pattern, owner))) return;
   throw new GatewayError("permission", "The key does not act for this user.", { param });
 };
 
