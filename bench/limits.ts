@@ -165,7 +165,7 @@ const one = async ({ gateway, credential, waited }: Subject): Promise<void> => {
     waitUntil: (work) => void waited.push(work),
   };
   const { status, body: told } = await gateway(call, invocation);
-  if (status !== 200) throw new Error(`${status}: ${String(told)}`);
+  if (status !== 200) throw new Error(`${status}: ${typeof told === "string" ? told : ""}`);
 };
 
 /** Microseconds of CPU a call, what is written behind the calls included. */
@@ -237,7 +237,7 @@ try {
   for (let at = 0; at < rounds; at += 1)
     for (const subject of subjects) subject.times.push(await round(subject, calls));
   const median = ({ times }: Subject): number =>
-    [...times].sort((one, other) => one - other)[Math.floor(times.length / 2)] ?? 0;
+    [...times].sort((less, more) => less - more)[Math.floor(times.length / 2)] ?? 0;
   const [base] = subjects;
   const rows = subjects.map((subject) => [
     subject.name,
