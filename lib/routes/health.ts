@@ -28,11 +28,21 @@ const storeState = async ({ threads }: Services): Promise<"none" | "ok" | "down"
   return well ? "ok" : "down";
 };
 
-/** Ready is who would serve a call: a limit that must hold, and can't be checked, refuses them all (F45). */
+/** Whether every caller has a key that must be looked up: none of the configuration, no issuer, no identity. */
+const allKeysStored = ({ config: { auth }, keys }: Services): boolean => {
+  const { mode, keys: configured, issuers = [], identities = [], onStoreFailure } = auth;
+  const others = configured.length + issuers.length + identities.length;
+  return mode === "keys" && keys !== undefined && others === 0 && onStoreFailure !== "open";
+};
+
+/** Ready is who would serve a call: a limit that must hold, and can't be checked, refuses them all, and so do keys that can't be read (F45). */
 const readiness = async (services: Services): Promise<string | undefined> => {
   if (services.draining()) return "draining";
   if (services.registry.ids.length === 0) return "no provider is configured";
-  return (await answers(services.limiter.ready)) ? undefined : "the limits can't be checked: the store is down";
+  if (!(await answers(services.limiter.ready))) return "the limits can't be checked: the store is down";
+  if (allKeysStored(services) && (await storeState(services)) === "down")
+    return "the keys can't be read: the store is down";
+  return undefined;
 };
 
 export const healthRoutes: readonly Route[] = [
