@@ -63,6 +63,27 @@ const yamlModule: Plugin = {
   },
 };
 
+/**
+ * What is loaded at the start lies in one file, not in fifty: esbuild puts modules together that are reached from the same entry points, and every
+ * lazy import is one. Here each lazy module reaches all of `hubs` too, which are loaded by then. None of them may await at its top level.
+ */
+const oneStartChunk = (hubs: readonly string[]): Plugin => ({
+  name: "one-start-chunk",
+  setup: (bundler) => {
+    bundler.onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) =>
+      kind === "dynamic-import" && !hubs.includes(join(resolveDir, path))
+        ? { path: join(resolveDir, path), namespace: "lazy" }
+        : undefined,
+    );
+    bundler.onLoad({ filter: /.*/, namespace: "lazy" }, ({ path }) => ({
+      contents: [...hubs.map((hub) => `import ${JSON.stringify(hub)};`), `export * from ${JSON.stringify(path)};`].join(
+        "\n",
+      ),
+      resolveDir: root,
+    }));
+  },
+});
+
 const root = new URL("../", import.meta.url).pathname;
 /** `node scripts/build.ts [folder]`, `dist` if not said. */
 const out = resolve(root, process.argv[2] ?? "dist");
@@ -82,7 +103,14 @@ const result = await build({
   legalComments: "none",
   metafile: true,
   sourcemap: false,
-  plugins: [leanBuiltins, undiciAgent, yamlModule],
+  plugins: [
+    leanBuiltins,
+    undiciAgent,
+    yamlModule,
+    oneStartChunk(
+      ["functions/local/server.ts", "lib/config.ts", "functions/local/banner.ts"].map((path) => join(root, path)),
+    ),
+  ],
   banner: { js: 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);' },
   logLevel: "warning",
 });

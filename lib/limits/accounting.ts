@@ -274,9 +274,14 @@ export const createAccounting = (services: AccountingServices): Accounting => {
       if (permit !== undefined) return permit.settle(entry);
       if (entry === undefined || table === undefined) return undefined;
       if (ready !== undefined) return ready.add(entry);
-      return opened(table)
-        .then(({ add }) => add(entry))
-        .catch((thrown: unknown) => log.error("a usage entry is lost", { requestId: record.requestId, cause: thrown }));
+      // The first answer goes out before anything is loaded for its entry.
+      const first = async (): Promise<void> => {
+        await new Promise((resolve) => setImmediate(resolve));
+        await (await opened(table)).add(entry);
+      };
+      return first().catch((thrown: unknown) =>
+        log.error("a usage entry is lost", { requestId: record.requestId, cause: thrown }),
+      );
     },
     flush: async () => {
       if (opening === undefined) return;
