@@ -4,8 +4,8 @@ import type { Part } from "./rules.ts";
 import type { Refusal } from "./judge.ts";
 
 const most = 10_000;
-/** A budget that is spent may get something back when a call is settled: it is asked again this often. */
-const budgetMemoryMs = 1_000;
+/** Money and tokens come back when calls are settled, elsewhere too: they are asked for again this often. Requests come back with time alone. */
+const memoryMs = 1_000;
 
 type Memory = { until: number; size: number; refusal: Refusal };
 
@@ -70,8 +70,8 @@ export const createViews = (): Views => {
       const { part } = refusal;
       // How many are under way changes with every end of a call.
       if (part.kind === "count") return;
-      const until =
-        part.kind === "sum" ? Math.min(now + budgetMemoryMs, refusal.until ?? Infinity) : (refusal.until ?? now);
+      const told = refusal.until ?? Infinity;
+      const until = part.kind === "rate" && part.what === "requests" ? told : Math.min(now + memoryMs, told);
       const key = place(pk, part.sk);
       const fields = refusals.get(key) ?? new Map<string, Memory>();
       fields.set(part.field, { until, size: sizeOf(part), refusal });
