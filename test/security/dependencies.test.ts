@@ -62,7 +62,7 @@ describe("dependencies (F43)", () => {
     const of = (list: typeof packages, wrong: (each: Package) => boolean): string[] =>
       list.filter(([, each]) => wrong(each)).map(([name]) => name);
     expect(of(packages, ({ resolved, link }) => resolved !== undefined || link === true)).toEqual([]);
-    expect(of(atRunTime, ({ integrity }) => !/^sha512-/.test(integrity ?? ""))).toEqual([]);
+    expect(of(atRunTime, ({ integrity }) => integrity?.startsWith("sha512-") !== true)).toEqual([]);
     // Those without are builds of tools for machines other than the one that wrote the lock file.
     const foreign = ({ dev, optional, os }: Package): boolean => dev === true && optional === true && os !== undefined;
     expect(of(packages, (each) => each.integrity === undefined && !foreign(each))).toEqual([]);

@@ -12,11 +12,27 @@ export const completion = (text: string): string =>
     usage: { prompt_tokens: 1, completion_tokens: 100, total_tokens: 101 },
   });
 
+const streamed = (text: string): string =>
+  [
+    { choices: [{ index: 0, delta: { role: "assistant", content: text }, finish_reason: null }] },
+    { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] },
+    { choices: [], usage: { prompt_tokens: 1, completion_tokens: 100, total_tokens: 101 } },
+  ]
+    .map((chunk) => JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", ...chunk }))
+    .concat("[DONE]")
+    .map((data) => `data: ${data}\n\n`)
+    .join("");
+
 /** Each answer tells which request it was: `answer 1`, `answer 2`. */
 export const startProvider = (): Promise<TestUpstream> => {
   let answered = 0;
-  return startUpstream((_request, response) => {
+  return startUpstream((request, response) => {
     answered += 1;
+    if ((JSON.parse(request.body || "{}") as { stream?: boolean }).stream === true) {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(streamed(`answer ${answered}`));
+      return;
+    }
     response.writeHead(200, { "content-type": "application/json" });
     response.end(completion(`answer ${answered}`));
   });
