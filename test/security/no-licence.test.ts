@@ -24,11 +24,11 @@ let issuer: Awaited<ReturnType<typeof startIssuer>>;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  Socket.prototype.connect = function seen(this: Socket, ...given: unknown[]) {
+  Reflect.set(Socket.prototype, "connect", function seen(this: Socket, ...given: unknown[]) {
     const { host = "", port = "", path = "" } = targetOf(given[0]);
     opened.add(`${host}:${port}${path}`);
     return connect.apply(this, given);
-  } as typeof Socket.prototype.connect;
+  });
   folder = dataFolder();
   provider = await startProvider();
   webhook = await startUpstream((_request, response) => void response.writeHead(204).end());
