@@ -17,3 +17,10 @@ export const credentialOf = (call: Call): string | undefined => {
   }
   return query.includes("key=") ? new URLSearchParams(query).get("key") || undefined : undefined;
 };
+
+/** The beginning of a key of ours says which it is; of a token nothing is told. */
+const credentials = /(hdl_(?:dev|stg|live)_[A-Za-z0-9]{16})[A-Za-z0-9_]+|eyJ[\w-]+\.[\w-]+\.[\w-]*/g;
+
+/** The text without keys and tokens that somebody wrote where a name or an id belongs. Of a key its id is left. */
+export const withoutCredentials = (text: string): string =>
+  text.replaceAll(credentials, (_all, id: string | undefined) => `${id ?? ""}…`);

@@ -34,7 +34,8 @@ export const openFileBlobs = (options: FileBlobsOptions): Blobs => {
   const folderOf = (scope: string): string => join(options.folder, ...partsOf(scope).map(fileName));
 
   const write = async (folder: string, hash: string, bytes: Uint8Array): Promise<void> => {
-    await mkdir(folder, { recursive: true });
+    // What people said lies here: for its owner alone.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const temporary = join(folder, `${hash}.${randomUUID()}.part`);
     try {
       const file = await open(temporary, "wx");

@@ -1,4 +1,5 @@
 // What both ways of answering share: reading an upstream's refusal, the headers of a stream, an error in the middle of one.
+import { inertType } from "../http/inert-type.ts";
 import { readAll, type TransportResponse } from "../http/transport.ts";
 import type { GatewayError } from "../model/error.ts";
 import type { Headers } from "../model/call.ts";
@@ -28,7 +29,7 @@ export const isEventStream = (response: TransportResponse): boolean =>
   );
 
 export const eventStreamHeaders = (contentType?: string): Headers => ({
-  "content-type": contentType || "text/event-stream; charset=utf-8",
+  "content-type": inertType(contentType, "text/event-stream; charset=utf-8"),
   "cache-control": "no-cache",
   // Reverse proxies (nginx above all) must not gather the stream.
   "x-accel-buffering": "no",

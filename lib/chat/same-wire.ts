@@ -1,4 +1,5 @@
 // Pass-through: the client's wire is the provider's. Bytes both ways; only the model's name and the credentials change.
+import { inertType } from "../http/inert-type.ts";
 import { readAll, type TransportResponse } from "../http/transport.ts";
 import { memberText, type Scan, scanObject, splice } from "../http/scan.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
@@ -139,7 +140,7 @@ const passWhole = async (
     return unfoldWhole(read, attempt, meter, body);
   }
   const headers: Headers = {
-    "content-type": response.headers["content-type"] ?? "application/json",
+    "content-type": inertType(response.headers["content-type"], "application/json"),
     ...passedHeaders(response.headers),
   };
   try {

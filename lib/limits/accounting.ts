@@ -227,18 +227,18 @@ export const createAccounting = (services: AccountingServices): Accounting => {
   };
 
   /** While limits of run time can't be read, those hold that were read last; the configuration says what holds where none ever were. */
-  const withDynamic = async (demand: Demand, pending: Promise<Rules>): Promise<Permit | undefined> => {
-    let rules: Rules;
+  const standing = async (pending: Rules | Promise<Rules>): Promise<Rules> => {
     try {
-      rules = await pending;
+      return await pending;
     } catch (thrown) {
       const error = toGatewayError(thrown);
       const before = dynamic?.last();
       if (error.code !== "storage" || (before === undefined && limits.onStoreFailure === "closed")) throw error;
-      rules = before?.state ?? noRules;
+      return before?.state ?? noRules;
     }
-    return withRules(demand, [configured, rules]);
   };
+  const withDynamic = async (demand: Demand, pending: Promise<Rules>): Promise<Permit | undefined> =>
+    withRules(demand, [configured, await standing(pending)]);
 
   const limiter: Limiter = {
     admit: (demand) => {
@@ -254,7 +254,9 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     },
     ready: async () => {
       if (table === undefined) return;
-      const rules = [configured, dynamic === undefined ? noRules : (dynamic.last()?.state ?? (await dynamic.state()))];
+      // As calls find them: an instance that never could read them serves, or doesn't, by the same rule.
+      const known = dynamic?.last()?.state;
+      const rules = [configured, known ?? (dynamic === undefined ? noRules : await standing(dynamic.state()))];
       const closed = rules.some(({ rates, budgets }) =>
         [...rates, ...budgets].some((rule) => rule.onStoreFailure === "closed"),
       );

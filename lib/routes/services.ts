@@ -4,6 +4,7 @@ import type { Reply } from "../model/call.ts";
 import type { AudioForm, Provider, ProviderServices } from "../providers/provider.ts";
 import type { Usage } from "../model/usage.ts";
 import { parseBody } from "../chat/read.ts";
+import { inertType } from "../http/inert-type.ts";
 import { cancelled } from "../http/upstream-error.ts";
 import { outwards } from "../chat.ts";
 import { redactError } from "../providers/redact.ts";
@@ -142,7 +143,11 @@ const speech = (context: RouteContext): Promise<Reply> => {
     const call = provider.services.speech;
     if (call === undefined) throw missing();
     const answer = await call({ ...body, model }, context.invocation.signal);
-    return { status: 200, headers: { "content-type": answer.contentType }, body: answer.body };
+    return {
+      status: 200,
+      headers: { "content-type": inertType(answer.contentType, "application/octet-stream") },
+      body: answer.body,
+    };
   });
 };
 
@@ -160,7 +165,11 @@ const transcribe =
         { task, file: { name: file.name, type: file.type, bytes: file.bytes }, fields: { ...form.fields, model } },
         context.invocation.signal,
       );
-      return { status: 200, headers: { "content-type": answer.contentType }, body: answer.body };
+      return {
+        status: 200,
+        headers: { "content-type": inertType(answer.contentType, "application/octet-stream") },
+        body: answer.body,
+      };
     });
   };
 

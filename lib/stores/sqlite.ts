@@ -64,7 +64,7 @@ const isBusy = (error: unknown): boolean => {
 const outage = (cause: unknown): GatewayError =>
   cause instanceof GatewayError ? cause : new GatewayError("storage", "The SQLite store failed.", { cause });
 
-/** Opens the file, and makes it where it is missing. Throws `storage` where it can't. */
+/** Opens the file, and makes it where it is missing, in a folder for its owner alone. Throws `storage` where it can't. */
 export const openSqlite = async (options: SqliteOptions): Promise<Table> => {
   const [{ DatabaseSync }, { mkdirSync }, path] = await Promise.all([
     import("node:sqlite"),
@@ -86,7 +86,7 @@ export const openSqlite = async (options: SqliteOptions): Promise<Table> => {
   };
 
   const database = await patiently(() => {
-    if (options.file !== ":memory:") mkdirSync(path.dirname(options.file), { recursive: true });
+    if (options.file !== ":memory:") mkdirSync(path.dirname(options.file), { recursive: true, mode: 0o700 });
     const opened = new DatabaseSync(options.file, { timeout: busyMs });
     try {
       opened.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");

@@ -1,6 +1,6 @@
 // Where a caller's key is looked for.
 import { expect, test } from "vitest";
-import { credentialOf } from "../../lib/auth/credential.ts";
+import { credentialOf, withoutCredentials } from "../../lib/auth/credential.ts";
 import type { Call } from "../../lib/model/call.ts";
 
 const call = (headers: Record<string, string>, query = ""): Call => ({
@@ -36,4 +36,13 @@ test.each([
   ["another parameter", {}, "apikey=abc&monkey=abc"],
 ])("none: %s", (_what, headers, query) => {
   expect(credentialOf(call(headers, query))).toBeUndefined();
+});
+
+test("a key or token that stands where a name belongs is not repeated, and of a key its id is left (F41)", () => {
+  const id = "a1B2c3D4e5F6g7H8";
+  const secret = "s".repeat(44);
+  expect(withoutCredentials(`/keys/hdl_live_${id}_${secret}/rotate`)).toBe(`/keys/hdl_live_${id}…/rotate`);
+  expect(withoutCredentials(`hdl_dev_${id}claimsclaims_${secret}`)).toBe(`hdl_dev_${id}…`);
+  expect(withoutCredentials('["eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln-_x"]')).toBe('["…"]');
+  for (const plain of [`hdl_live_${id}`, "eyJ", "a name", '{"hdl":1}']) expect(withoutCredentials(plain)).toBe(plain);
 });

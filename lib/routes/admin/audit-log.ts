@@ -1,5 +1,6 @@
 // The audit log: who changed what, written before it is done. An entry holds names and settings, never a key, a secret or a prompt.
 import type { Caller } from "../../auth/caller.ts";
+import { withoutCredentials } from "../../auth/credential.ts";
 import { matchesName } from "../../auth/policy.ts";
 import { GatewayError } from "../../model/error.ts";
 import { asNumber, asObject, asString, type JsonObject } from "../../model/json.ts";
@@ -36,8 +37,13 @@ export type Acting = { caller: Caller; invocation: { requestId: string } };
 const monthOf = (ms: number): string => new Date(ms).toISOString().slice(0, 7);
 export const auditPartition = (tenant: string, ms: number): string => `${safe(tenant)}/audit/${monthOf(ms)}`;
 
-/** One character less in what has no length of its own. */
-const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);
+/** What has no length of its own ends somewhere. Paths and fields are the caller's words: a key that was taken for an id is one of them. */
+const cut = (given: string): string => {
+  const text = withoutCredentials(given);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+};
+const plain = (changes: JsonObject): JsonObject =>
+  JSON.parse(withoutCredentials(JSON.stringify(changes))) as JsonObject;
 
 const dataOf = ({ actor, ...entry }: AuditEntry): JsonObject => ({
   ...entry,
@@ -92,7 +98,7 @@ const write = async (
     tenant,
     requestId: invocation.requestId,
     outcome,
-    changes,
+    changes: plain(changes),
   };
   await store.table.put({ ...key, data: dataOf(entry) }, { item: "absent" });
   return async (set) => {
