@@ -1,4 +1,5 @@
 // The most input tokens that a request may have. Unlike an estimate it holds for text of any kind: who writes digits pays by the digit.
+import { asString } from "../model/json.ts";
 import type { Part } from "../model/message.ts";
 import type { ChatRequest } from "../model/request.ts";
 import { estimatePartTokens } from "./estimate.ts";
@@ -59,6 +60,8 @@ export const mostInputTokens = (request: ChatRequest): number => {
   for (const { parts } of request.messages) most += mostOfParts(parts);
   if (request.tools.length > 0) most += mostOfText(JSON.stringify(request.tools));
   if (request.output?.type === "json-schema") most += mostOfText(JSON.stringify(request.output.schema));
-  const looksUp = request.tools.some((tool) => tool.type === "hosted" && !plain.test(String(tool.value["type"] ?? "")));
+  const looksUp = request.tools.some(
+    (tool) => tool.type === "hosted" && !plain.test(asString(tool.value["type"]) ?? ""),
+  );
   return most + (looksUp ? unseenTokens : 0);
 };

@@ -5,6 +5,7 @@ import { readCall } from "../../lib/chat/read.ts";
 import { estimate, type EstimateServices } from "../../lib/limits/estimate.ts";
 import type { Demand } from "../../lib/limits/types.ts";
 import type { ClientWireId } from "../../lib/model/wire-id.ts";
+import { traceOf } from "../../lib/telemetry/trace.ts";
 import { clientWires } from "../../lib/wires/index.ts";
 import { dataFolder } from "../support/data.ts";
 import { startGateway } from "../support/gateway.ts";
@@ -20,8 +21,13 @@ const demand = (wire: ClientWireId, body: object | string): Demand =>
       array: false,
       strict: false,
       caller: caller(),
-      trace: { traceId: "", headers: {} },
-      invocation: { requestId: "r", signal: new AbortController().signal, waitUntil: () => undefined },
+      trace: traceOf({}),
+      invocation: {
+        requestId: "r",
+        signal: new AbortController().signal,
+        deadline: 0,
+        waitUntil: () => undefined,
+      },
     }),
     [{ provider: "p", model: "m" }],
   );
