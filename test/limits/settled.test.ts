@@ -137,3 +137,26 @@ test("who leaves a stream that goes on from what is kept pays for what is kept",
   leaving.abort();
   expect((await settled(2)).counted).toBeGreaterThan(3_000);
 });
+
+test("who waits for a whole answer and leaves before it comes pays for what was made meanwhile, as far as can be told", async () => {
+  await start(() => undefined);
+  const leaving = new AbortController();
+  const asked = post("/v1/chat/completions", hello, leaving.signal).catch(() => undefined);
+  await until(() => upstream.requests.length > 0, "the request");
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  leaving.abort();
+  await asked;
+  const { counted, ledger } = await settled();
+  // The prompt is some 40 tokens; a second makes about 50.
+  expect(counted).toBeGreaterThan(55);
+  expect(counted).toBeLessThan(600);
+  expect(ledger).toBe(counted);
+});
+
+test("an answer that comes too late for the gateway is not free, whoever set the time", async () => {
+  await start(() => undefined, "timeouts: { headersMs: 400 }");
+  expect((await post("/v1/chat/completions", hello)).status).toBe(504);
+  const { counted, ledger } = await settled();
+  expect(counted).toBeGreaterThan(55);
+  expect(ledger).toBe(counted);
+});
