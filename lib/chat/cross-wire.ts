@@ -11,6 +11,7 @@ import { adapt, strictDrops, type Restorer } from "../wires/shared/adapt.ts";
 import { unfold } from "../wires/shared/fold.ts";
 import type { EventDecoder, EventEncoder } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
+import { estimateCallTokens, estimateUsage } from "./estimate.ts";
 import { type Flow, pump } from "./pump.ts";
 import {
   clientEncoder,
@@ -99,7 +100,8 @@ const answerWhole = (
 };
 
 const encodeWhole = (read: ReadCall, meter: Meter, response: ChatResponse): Reply => {
-  const cost = response.usage === undefined ? undefined : meter.usage(response.usage);
+  const { usage } = response;
+  const cost = usage === undefined ? meter.usage(estimateUsage(read, response), true) : meter.usage(usage);
   const costHeader: Record<string, string> = cost === undefined ? {} : { "heddle-cost": String(cost) };
   if (read.stream) {
     const encoder = clientEncoder(read);
@@ -164,7 +166,7 @@ const translateStream = async (
     encoder: clientEncoder(read),
     meter,
     provider: attempt.provider.id,
-    estimatedInput: Math.ceil(read.call.body.length / 4),
+    estimatedInput: estimateCallTokens(read),
   });
   return {
     status: 200,

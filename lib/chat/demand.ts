@@ -1,51 +1,33 @@
 // What a call may use at most, told before it goes out: from its bytes where they will do, from its decoded form where it has media.
 import { memberText } from "../http/scan.ts";
-import { parseJson } from "../model/json.ts";
-import { asNumber, asObject } from "../model/json.ts";
+import { asObject, type Json, parseJson } from "../model/json.ts";
+import type { ClientWireId } from "../model/wire-id.ts";
 import type { Demand, DemandTarget } from "../limits/types.ts";
 import type { ReadCall } from "./call.ts";
-import { estimateInputTokens } from "./estimate.ts";
+import { mostInputTokens, mostOfBytes, unseenTokens } from "./most.ts";
 
-/** Bytes of JSON that make at least one token: words have four letters a token and more, digits and symbols hardly fewer than two. */
-const bytesPerToken = 2;
-/** Estimates of decoded requests are within about 30 % of the truth. */
-const margin = 1.3;
+/** Fields whose bytes say nothing of their tokens, and tools that look up more. */
+const unlikeText = [
+  "base64",
+  "image",
+  "inline",
+  "file",
+  "audio",
+  "video",
+  "document",
+  "container",
+  "search",
+  "fetch",
+  "mcp",
+  "rl_context",
+  "rlContext",
+];
+/** What a provider keeps, and the request only names. */
+const kept = ["cachedContent", "cached_content", "prompt"];
 
-/** Fields whose bytes say nothing of their tokens. */
-const mediaMarks = ["base64", "image", "inline", "file", "audio", "video"];
-
-const mostInput = ({ call, request }: ReadCall): number => {
-  const bytes = Buffer.from(call.body.buffer, call.body.byteOffset, call.body.byteLength);
-  const byBytes = Math.ceil(bytes.length / bytesPerToken);
-  if (call.request === undefined && !mediaMarks.some((mark) => bytes.includes(mark))) return byBytes;
-  try {
-    return Math.ceil(estimateInputTokens(request()) * margin);
-  } catch {
-    // What can't be decoded is refused where it must be; a body that passes as it is may still be counted.
-    return byBytes;
-  }
-};
-
-const outputFields = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
-
-/** A number of the body or, on Gemini's wire, of its `generationConfig`. */
-const numberIn = (read: ReadCall, names: readonly string[], gemini: string): number | undefined => {
-  const { scan, call } = read;
-  if (scan === undefined) return undefined;
-  if (call.wire.id === "gemini-generate") {
-    const text = memberText(scan, "generationConfig") ?? memberText(scan, "generation_config");
-    const config = text === undefined ? undefined : asObject(parseJson(text));
-    return (
-      asNumber(config?.[gemini]) ??
-      asNumber(config?.[gemini.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)])
-    );
-  }
-  for (const name of names) {
-    const text = memberText(scan, name);
-    const value = text === undefined ? undefined : asNumber(parseJson(text));
-    if (value !== undefined) return value;
-  }
-  return undefined;
+const memberValue = ({ scan }: ReadCall, name: string): Json => {
+  const text = scan === undefined ? undefined : memberText(scan, name);
+  return (text === undefined ? null : parseJson(text)) ?? null;
 };
 
 /** A body that no scan could take is decoded. */
@@ -58,11 +40,64 @@ const decoded = <T>(read: ReadCall, of: (request: ReturnType<ReadCall["request"]
   }
 };
 
-const mostOutput = (read: ReadCall): number | undefined =>
-  numberIn(read, outputFields, "maxOutputTokens") ?? decoded(read, (request) => request.maxOutputTokens);
+const namesWhatIsKept = (read: ReadCall): boolean =>
+  kept.some((name) => memberValue(read, name) !== null) ||
+  decoded(read, ({ extra }) => kept.some((name) => (extra?.[read.call.wire.id]?.[name] ?? null) !== null)) === true;
+
+const mostInput = (read: ReadCall): number => {
+  const { call, request } = read;
+  const bytes = Buffer.from(call.body.buffer, call.body.byteOffset, call.body.byteLength);
+  const unseen = namesWhatIsKept(read) ? unseenTokens : 0;
+  if (call.request === undefined && !unlikeText.some((mark) => bytes.includes(mark)))
+    return mostOfBytes(bytes) + unseen;
+  try {
+    return mostInputTokens(request()) + unseen;
+  } catch {
+    // What can't be decoded is refused where it must be; a body that passes as it is may still be counted.
+    return mostOfBytes(bytes) + unseen;
+  }
+};
+
+type Fields = { output: readonly string[]; answers: readonly string[] };
+/** All names that a host of the wire may go by. */
+const fieldsOf: Record<ClientWireId, Fields> = {
+  "openai-chat": { output: ["max_completion_tokens", "max_tokens"], answers: ["n", "best_of"] },
+  "openai-responses": { output: ["max_output_tokens"], answers: [] },
+  "anthropic-messages": { output: ["max_tokens"], answers: [] },
+  "gemini-generate": {
+    output: ["maxOutputTokens", "max_output_tokens"],
+    answers: ["candidateCount", "candidate_count"],
+  },
+};
+
+/** What a call says under any name of a field. Hosts take numbers in quotes too. */
+const said = (read: ReadCall, what: keyof Fields): number[] => {
+  const { wire } = read.call;
+  const objects: readonly ((name: string) => Json | undefined)[] =
+    wire.id === "gemini-generate"
+      ? ["generationConfig", "generation_config"].map((config) => {
+          const members = asObject(memberValue(read, config));
+          return (name: string) => members?.[name];
+        })
+      : [(name) => memberValue(read, name)];
+  return objects
+    .flatMap((look) => fieldsOf[wire.id][what].map(look))
+    .flatMap((value) => (value === undefined || value === null ? [] : [Math.ceil(Number(value))]));
+};
+
+/** The largest counts: which field a host goes by is its own affair. Undefined where none, or what is no limit at all, is said. */
+const mostOutput = (read: ReadCall): number | undefined => {
+  const limits = said(read, "output");
+  const most = limits.length > 0 ? Math.max(...limits) : decoded(read, (request) => request.maxOutputTokens);
+  return most === undefined || !limits.every((limit) => limit > 0) || !(most > 0) ? undefined : most;
+};
 
 const answersOf = (read: ReadCall): number =>
-  Math.max(1, numberIn(read, ["n"], "candidateCount") ?? decoded(read, (request) => request.sampling.candidates) ?? 1);
+  Math.max(
+    1,
+    ...said(read, "answers").filter(Number.isFinite),
+    decoded(read, (request) => request.sampling.candidates) ?? 1,
+  );
 
 export const demandOf = (read: ReadCall, targets: readonly DemandTarget[]): Demand => ({
   caller: read.call.caller,

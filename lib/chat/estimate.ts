@@ -1,7 +1,10 @@
 // Tokens of a request where no provider can be asked: an estimate, told as one.
 import { estimateTokenCount } from "tokenx";
+import type { ChatResponse } from "../model/event.ts";
 import type { Part } from "../model/message.ts";
 import type { ChatRequest } from "../model/request.ts";
+import type { Usage } from "../model/usage.ts";
+import type { ReadCall } from "./call.ts";
 
 /** What vendors count for a picture of middling size, and for a page of a document. */
 const tokensPerImage = 1_100;
@@ -59,3 +62,13 @@ export const estimateInputTokens = (request: ChatRequest): number => {
   if (request.output?.type === "json-schema") total += textTokens(JSON.stringify(request.output.schema));
   return Math.max(1, total);
 };
+
+/** Of a call whose provider doesn't tell: a body is four bytes a token; a history that was put before it is no part of its bytes. */
+export const estimateCallTokens = ({ call }: ReadCall): number =>
+  call.request === undefined ? Math.ceil(call.body.length / 4) : estimateInputTokens(call.request);
+
+/** The usage of a whole answer without one. */
+export const estimateUsage = (read: ReadCall, { parts, alternatives = [] }: ChatResponse): Usage => ({
+  input: estimateCallTokens(read),
+  output: [{ parts }, ...alternatives].reduce((sum, each) => sum + estimatePartTokens(each.parts), 0),
+});

@@ -8,6 +8,7 @@ import type { Headers, Reply } from "../model/call.ts";
 import type { Usage } from "../model/usage.ts";
 import type { ClientWire, Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
+import { estimateUsage } from "./estimate.ts";
 import { arrayForm, asTheyAre, type Form } from "./array.ts";
 import { mayHoldForeignState } from "./foreign-state.ts";
 import { createFrameCutter, type FrameCutter } from "./frames.ts";
@@ -108,13 +109,19 @@ export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter
 const notTheProtocol = (attempt: Attempt): GatewayError =>
   new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: attempt.provider.id });
 
-/** Where the scan found it, it alone is parsed; else the whole answer is, and what isn't the wire's throws. */
-const usageOf = (attempt: Attempt, scan: Scan | undefined, body: Uint8Array): Usage | undefined => {
+type Told = { usage: Usage; estimated: boolean };
+
+/** Where the scan found it, it alone is parsed; else the whole answer is, and what isn't the wire's throws. What nobody tells is estimated. */
+const usageOf = (read: ReadCall, attempt: Attempt, scan: Scan | undefined, body: Uint8Array): Told => {
   const { upstream, target } = attempt;
   const told = scan === undefined ? undefined : memberText(scan, upstream.usageMember);
   const value = told === undefined ? undefined : parseJson(told);
-  if (isObject(value)) return upstream.decodeUsage(value, target);
-  return upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, target).usage;
+  const own = isObject(value) ? upstream.decodeUsage(value, target) : undefined;
+  if (own !== undefined) return { usage: own, estimated: false };
+  const response = upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, target);
+  return response.usage === undefined
+    ? { usage: estimateUsage(read, response), estimated: true }
+    : { usage: response.usage, estimated: false };
 };
 
 const passWhole = async (
@@ -144,8 +151,8 @@ const passWhole = async (
     ...passedHeaders(response.headers),
   };
   try {
-    const usage = usageOf(attempt, scan, body);
-    const cost = usage === undefined ? undefined : meter.usage(usage);
+    const { usage, estimated } = usageOf(read, attempt, scan, body);
+    const cost = meter.usage(usage, estimated);
     if (cost !== undefined) headers["heddle-cost"] = String(cost);
   } catch (thrown) {
     throw toGatewayError(thrown);

@@ -49,11 +49,17 @@ export const createNodeTransport = (timeouts: TransportTimeouts, options: NodeTr
           : process.getBuiltinModule("node:http").request(request.url, sent);
 
         let fail: (error: unknown) => void = (error) => reject(upstreamFailure(error, "connect", signal));
-        const late = (message: string): void => {
-          client.destroy(new GatewayError("upstream_timeout", message));
+        const late = (code: "upstream_unreachable" | "upstream_timeout", message: string): void => {
+          client.destroy(new GatewayError(code, message));
         };
-        const connectTimer = setTimeout(() => late("The provider could not be reached in time."), timeouts.connectMs);
-        const headersTimer = setTimeout(() => late("The provider sent no answer in time."), timeouts.headersMs);
+        const connectTimer = setTimeout(
+          () => late("upstream_unreachable", "The provider could not be reached in time."),
+          timeouts.connectMs,
+        );
+        const headersTimer = setTimeout(
+          () => late("upstream_timeout", "The provider sent no answer in time."),
+          timeouts.headersMs,
+        );
         const onAbort = (): void => {
           client.destroy();
         };
@@ -79,7 +85,7 @@ export const createNodeTransport = (timeouts: TransportTimeouts, options: NodeTr
             abandon: () => client.destroy(),
           });
           fail = (error) => queue.fail(upstreamFailure(error, "body", signal));
-          response.setTimeout(timeouts.idleMs, () => late("The provider stopped sending in the middle of its answer."));
+          response.setTimeout(timeouts.idleMs, () => late("upstream_timeout", "The provider stopped sending in the middle of its answer."));
           response.on("data", (chunk: Uint8Array) => queue.push(chunk));
           response.on("end", () => {
             signal.removeEventListener("abort", onAbort);

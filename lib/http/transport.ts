@@ -15,7 +15,7 @@ export type TransportResponse = {
   body: AsyncIterable<Uint8Array>;
 };
 
-/** Throws GatewayError `upstream_unreachable` (refused, DNS, TLS), `upstream_timeout` (no headers in time, silence between bytes) or `cancelled` (the signal fired). */
+/** Throws GatewayError `upstream_unreachable` (refused, DNS, TLS, no connection in time), `upstream_timeout` (no headers in time, silence between bytes) or `cancelled` (the signal fired). */
 export type Transport = {
   send: (request: TransportRequest, signal: AbortSignal) => Promise<TransportResponse>;
   close: () => Promise<void>;

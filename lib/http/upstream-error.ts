@@ -19,7 +19,7 @@ export const upstreamFailure = (error: unknown, phase: "connect" | "body", signa
       cause: error,
     });
   if (code === "UND_ERR_CONNECT_TIMEOUT")
-    return new GatewayError("upstream_timeout", "The provider could not be reached in time.", { cause: error });
+    return new GatewayError("upstream_unreachable", "The provider could not be reached in time.", { cause: error });
   const detail = /^[A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : "";
   return phase === "connect"
     ? new GatewayError("upstream_unreachable", `The provider could not be reached${detail}.`, { cause: error })

@@ -29,14 +29,18 @@ const unpriced = (target: DemandTarget): GatewayError =>
     { param: "model" },
   );
 
+/** What no amount can be is as if it weren't there: nothing is reserved to give money back. */
+const amountOf = (value: number | undefined): number | undefined =>
+  value !== undefined && Number.isFinite(value) && value >= 0 ? value : undefined;
+
 /** Throws `permission` for a model without a price, where a budget must hold. */
 export const estimate = (services: EstimateServices, demand: Demand, rules: Rules): Estimate => {
   const { limits } = services;
   const needed = rules.budgets.length > 0 || rules.rates.some(({ tokensPerMinute }) => tokensPerMinute !== undefined);
   if (!needed) return { tokens: 0, cost: 0, input: 0, output: 0 };
-  const input = demand.inputTokens();
-  const asked = demand.outputTokens();
-  const answers = demand.answers();
+  const input = amountOf(demand.inputTokens()) ?? 0;
+  const asked = amountOf(demand.outputTokens());
+  const answers = amountOf(demand.answers()) ?? 1;
   let output = 0;
   let cost = 0;
   for (const target of demand.targets) {

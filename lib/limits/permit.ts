@@ -24,12 +24,22 @@ type Taken = {
 const tries = 6;
 const firstPauseMs = 100;
 
-/** The caller left before anything was told: the provider has read the prompt, and will have it paid. */
+/** The provider was at it when nobody waited any longer. */
+const abandoned: ReadonlySet<string> = new Set(["cancelled", "upstream_timeout"]);
+/** What models make in a second, about. */
+const tokensPerSecond = 50;
+
+/**
+ * Nothing was told before the caller left, or the gateway on its behalf: the provider has read the prompt, has made tokens meanwhile,
+ * and will have both paid.
+ */
 const charged = (entry: UsageEntry, { most }: Taken): UsageEntry => {
-  const silent = entry.error === "cancelled" && entry.cost === 0 && entry.usage.input === 0 && entry.usage.output === 0;
+  const silent =
+    abandoned.has(entry.error ?? "") && entry.cost === 0 && entry.usage.input === 0 && entry.usage.output === 0;
   if (!silent) return entry;
-  const share = most.tokens === 0 ? 0 : most.input / most.tokens;
-  return { ...entry, usage: { input: most.input, output: 0 }, cost: Math.round(most.cost * share), estimated: true };
+  const output = Math.min(most.output, Math.floor((entry.totalMs / 1_000) * tokensPerSecond));
+  const share = most.tokens === 0 ? 0 : (most.input + output) / most.tokens;
+  return { ...entry, usage: { input: most.input, output }, cost: Math.round(most.cost * share), estimated: true };
 };
 
 const usedBy = (entry: UsageEntry): Used => ({ tokens: entry.usage.input + entry.usage.output, cost: entry.cost });

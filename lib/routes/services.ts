@@ -1,8 +1,9 @@
 // Embeddings, images and audio: OpenAI-shaped routes that the provider of the named model serves over its vendor's SDK.
 import { GatewayError, invalid, toGatewayError } from "../model/error.ts";
+import type { JsonObject } from "../model/json.ts";
 import type { Reply } from "../model/call.ts";
 import type { AudioForm, Provider, ProviderServices } from "../providers/provider.ts";
-import type { Usage } from "../model/usage.ts";
+import { clampUsage, type Usage } from "../model/usage.ts";
 import { parseBody } from "../chat/read.ts";
 import { inertType } from "../http/inert-type.ts";
 import { cancelled } from "../http/upstream-error.ts";
@@ -26,6 +27,7 @@ export const serve = async (
   model: unknown,
   inputTokens: () => number,
   run: (provider: Provider, model: string, meter: Meter) => Promise<Reply & { usage?: Usage }>,
+  answers = 1,
 ): Promise<Reply> => {
   const { services, invocation, wire, caller, trace } = context;
   if (typeof model !== "string" || model === "") throw invalid("model", "expected the name of a model");
@@ -39,6 +41,8 @@ export const serve = async (
     traceId: trace.traceId,
     requestId: invocation.requestId,
   });
+  // What these answer is priced by the call or by what came in; tokens of pictures are settled as they are told.
+  const outputTokens = service === "images" ? imageTokens : 0;
   try {
     const targets = services.resolve(model);
     meter.hold(
@@ -50,9 +54,8 @@ export const serve = async (
         model,
         targets,
         inputTokens,
-        // What these answer is priced by the call or by what came in; tokens of pictures are settled as they are told.
-        outputTokens: () => (service === "images" ? imageTokens : 0),
-        answers: () => 1,
+        outputTokens: () => outputTokens,
+        answers: () => answers,
       }),
     );
     const reply = await firstThatAnswers(
@@ -73,7 +76,11 @@ export const serve = async (
       },
     );
     meter.first();
-    const cost = reply.usage === undefined ? undefined : meter.usage(reply.usage);
+    // A service that tells nothing is not free: it is settled at what was reserved for it.
+    const cost =
+      reply.usage === undefined
+        ? meter.usage({ input: inputTokens(), output: outputTokens * answers }, true)
+        : meter.usage(clampUsage(reply.usage));
     if (cost !== undefined) reply.headers["heddle-cost"] = String(cost);
     const { status, body } = reply;
     const headers = { ...reply.headers, ...meter.headers() };
@@ -116,6 +123,12 @@ const watched = (
 
 const missing = (): GatewayError => new GatewayError("not_implemented", "The provider does not serve this.");
 
+/** The number of pictures that may come. */
+const picturesOf = (body: JsonObject): number => {
+  const n = Number(body["n"] ?? 1);
+  return Number.isFinite(n) ? Math.max(1, Math.ceil(n)) : 1;
+};
+
 const bodyService =
   (operation: string, service: "embeddings" | "images") =>
   (context: RouteContext): Promise<Reply> => {
@@ -133,6 +146,7 @@ const bodyService =
         const reply = json(200, answer.body);
         return answer.usage === undefined ? reply : { ...reply, usage: answer.usage };
       },
+      service === "images" ? picturesOf(body) : 1,
     );
   };
 

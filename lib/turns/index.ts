@@ -75,7 +75,7 @@ export const createTurns = (services: TurnServices): Turns => {
       services.models,
       spec,
       await findHead(store, space, thread),
-      messages.reduce((sum, { message }) => sum + store.tokensOf(message.parts), 0),
+      messages.map(({ message }) => message),
     );
 
   const carryOut = (started: Started, spec: RunSpec, call: TurnCall, permit: Permit | undefined): Turn => {
