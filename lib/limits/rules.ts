@@ -98,14 +98,18 @@ const subjectOf = (by: Subject, demand: Demand): string => {
   return by === "user" || caller.key === "" ? caller.user : caller.key;
 };
 
+const isNamed = (rules: readonly { name: string }[], { name }: { name: string }): boolean =>
+  rules.some((rule) => rule.name === name);
+
 /** The rules that hold for this call. Empty for a caller without limits. */
 export const rulesFor = (demand: Demand, sources: readonly Rules[]): Rules => {
   const all = demand.caller.limits === undefined ? sources : [...sources, ownRules(demand.caller)];
   const rates: RateRule[] = [];
   const budgets: BudgetRule[] = [];
   for (const source of all) {
-    for (const rule of source.rates) if (isFor(rule.match, demand)) rates.push(rule);
-    for (const rule of source.budgets) if (isFor(rule.match, demand)) budgets.push(rule);
+    // Two of one name would be taken as one, and given back as two: the first source says what holds.
+    for (const rule of source.rates) if (isFor(rule.match, demand) && !isNamed(rates, rule)) rates.push(rule);
+    for (const rule of source.budgets) if (isFor(rule.match, demand) && !isNamed(budgets, rule)) budgets.push(rule);
   }
   return { rates, budgets };
 };
