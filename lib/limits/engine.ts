@@ -83,6 +83,8 @@ const take = async (
     const remembered = views.remembered(pk, parts, now);
     if (remembered.length > 0) return { kind: "refused", refusals: remembered };
     const items = byItem(parts);
+    /** In the order of their items. */
+    const ordered = items.flatMap(([, mine]) => mine);
     const reserved = parts.some(({ kind }) => kind !== "rate");
     const operations = items.map(([sk, mine], at): Extract<Operation, { update: unknown }> => {
       const { change, condition } = taking(mine, views.get(pk, sk), now);
@@ -110,7 +112,14 @@ const take = async (
         condition,
       };
     });
-    const written = await writeAll(table, pk, operations);
+    const written = await writeAll(table, pk, operations).catch((thrown: unknown) => {
+      // The write may have been done: no call goes with it, so that nobody is to pay for it.
+      if (reserved)
+        void createPermit(services, demand, { id, pk, reserved, parts: ordered, most, headers: {}, at: now }).settle(
+          undefined,
+        );
+      throw thrown;
+    });
     if (written.ok) {
       const [first] = operations;
       if (operations.length === 1 && first !== undefined && written.item !== undefined)
