@@ -72,9 +72,12 @@ const ownRules = ({ limits }: Caller): Rules => {
 const some = (patterns: readonly string[] | undefined, names: readonly string[]): boolean =>
   patterns === undefined || patterns.some((pattern) => names.some((name) => matchesName(pattern, name)));
 
+/** Hosts take a model's name in any case, and with the collection that it is in: no spelling is a way around. */
+const plainName = (name: string): string => name.toLowerCase().replace(/(?<=^|\/)models\//, "");
+
 const targetName = ({ targets }: Demand): string => {
   const [first] = targets;
-  return first === undefined ? "" : `${first.provider}/${first.model}`;
+  return first === undefined ? "" : plainName(`${first.provider}/${first.model}`);
 };
 
 const isFor = (match: LimitMatch | undefined, demand: Demand): boolean => {
@@ -86,7 +89,10 @@ const isFor = (match: LimitMatch | undefined, demand: Demand): boolean => {
     some(match.users, [caller.user]) &&
     some(match.roles, caller.roles) &&
     (match.models === undefined ||
-      some(match.models, [model, ...targets.map((target) => `${target.provider}/${target.model}`)]))
+      some(
+        match.models.map(plainName),
+        [model, ...targets.map((target) => `${target.provider}/${target.model}`)].map(plainName),
+      ))
   );
 };
 
