@@ -109,3 +109,25 @@ test.each([
     expect(Object.keys(await itemsOf(limits.table)).filter((sk) => sk.startsWith("d:"))).toEqual([]);
   },
 );
+
+test.each(["M", "models/m", "MODELS/M"])("a model is counted as one, spelt %s too", async (model) => {
+  const byModel = { ...rate, by: "model", requestsPerMinute: 1 } as const;
+  const matching = { ...rate, name: "dear", match: { models: ["p/m"] }, concurrent: 1 };
+  for (const rule of [byModel, matching]) {
+    const limits = await over({ rates: [rule] });
+    await limits.ask(demand(ada));
+    await expect(limits.ask(demand(ada, { model }))).rejects.toMatchObject({ code: "rate_limited" });
+  }
+});
+
+test("as many calls under way as the store's item holds are too many calls, not too large ones", async () => {
+  const limits = await over({ budgets: [{ ...budget, amount: 1 }] }, {}, (table) => ({
+    ...table,
+    update: async () =>
+      Promise.reject(new GatewayError("request_too_large", "An item is larger than the store takes.")),
+  }));
+  await expect(limits.ask(demand(ada))).rejects.toMatchObject({
+    code: "rate_limited",
+    details: { retryAfterMs: expect.any(Number) as number },
+  });
+});
