@@ -29,17 +29,27 @@ const abandoned: ReadonlySet<string> = new Set(["cancelled", "upstream_timeout"]
 /** What models make in a second, about. */
 const tokensPerSecond = 50;
 
+/** Wires that tell their usage at the beginning say that some few tokens were made. */
+const tokensOfBeginning = 8;
+
 /**
- * Nothing was told before the caller left, or the gateway on its behalf: the provider has read the prompt, has made tokens meanwhile,
- * and will have both paid.
+ * Nothing was seen before the caller left, or the gateway on its behalf: the provider has read the prompt, and has thought or written
+ * meanwhile, and will have both paid.
  */
 const charged = (entry: UsageEntry, { most }: Taken): UsageEntry => {
-  const silent =
-    abandoned.has(entry.error ?? "") && entry.cost === 0 && entry.usage.input === 0 && entry.usage.output === 0;
-  if (!silent) return entry;
-  const output = Math.min(most.output, Math.floor((entry.totalMs / 1_000) * tokensPerSecond));
-  const share = most.tokens === 0 ? 0 : (most.input + output) / most.tokens;
-  return { ...entry, usage: { input: most.input, output }, cost: Math.round(most.cost * share), estimated: true };
+  const { usage } = entry;
+  if (!abandoned.has(entry.error ?? "") || usage.output > tokensOfBeginning) return entry;
+  const input = usage.input > 0 ? usage.input : most.input;
+  const meanwhile = Math.min(most.output, Math.floor((entry.totalMs / 1_000) * tokensPerSecond));
+  const output = Math.max(usage.output, meanwhile);
+  const added = input - usage.input + output - usage.output;
+  const share = most.tokens === 0 ? 0 : added / most.tokens;
+  return {
+    ...entry,
+    usage: { ...usage, input, output },
+    cost: entry.cost + Math.round(most.cost * share),
+    estimated: true,
+  };
 };
 
 const usedBy = (entry: UsageEntry): Used => ({ tokens: entry.usage.input + entry.usage.output, cost: entry.cost });
