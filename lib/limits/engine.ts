@@ -1,6 +1,6 @@
 // Admission: one conditional write takes a call's part of every limit it is under, or none. What others write meanwhile is learnt from
 // the store's own answer, and the write is tried again as things stand.
-import { GatewayError } from "../model/error.ts";
+import { GatewayError, toGatewayError } from "../model/error.ts";
 import { newId } from "../model/id.ts";
 import type { JsonObject } from "../model/json.ts";
 import { bucketOf } from "../model/storage-key.ts";
@@ -67,6 +67,13 @@ type Attempt =
 const contention = (): GatewayError =>
   new GatewayError("storage", "The limits are written by too many at once: try again.", { retryAfterMs: 1_000 });
 
+/** A reservation is some hundred bytes, and an item has its bounds: 400 KB at DynamoDB. */
+const tooManyUnderWay = (cause: GatewayError): GatewayError =>
+  new GatewayError("rate_limited", "More calls are under way than can be counted: try again when some have ended.", {
+    retryAfterMs: 1_000,
+    cause,
+  });
+
 /** All of the parts or none, in one shard. */
 const take = async (
   services: EngineServices,
@@ -84,6 +91,8 @@ const take = async (
     const remembered = views.remembered(pk, parts, now);
     if (remembered.length > 0) return { kind: "refused", refusals: remembered };
     const items = byItem(parts);
+    /** In the order of their items. */
+    const ordered = items.flatMap(([, mine]) => mine);
     const reserved = parts.some(({ kind }) => kind !== "rate");
     const operations = items.map(([sk, mine], at): Extract<Operation, { update: unknown }> => {
       const { change, condition } = taking(mine, views.get(pk, sk), now);
@@ -111,7 +120,16 @@ const take = async (
         condition,
       };
     });
-    const written = await writeAll(table, pk, operations);
+    const written = await writeAll(table, pk, operations).catch((thrown: unknown) => {
+      const error = toGatewayError(thrown);
+      if (error.code === "request_too_large") throw tooManyUnderWay(error);
+      // The write may have been done: no call goes with it, so that nobody is to pay for it.
+      if (reserved)
+        void createPermit(services, demand, { id, pk, reserved, parts: ordered, most, headers: {}, at: now }).settle(
+          undefined,
+        );
+      throw error;
+    });
     if (written.ok) {
       const [first] = operations;
       if (operations.length === 1 && first !== undefined && written.item !== undefined)

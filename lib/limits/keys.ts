@@ -21,10 +21,10 @@ export const budgetField = (rule: string, period: string): string => `${budgetPr
 export const reservationPrefix = "~";
 export const reservationField = (id: string): string => `${reservationPrefix}${id}`;
 
-/** Counts of periods that are over. */
+/** Counts of periods that are over: never one that has begun by another's clock. */
 export const pastPeriods = (data: Readonly<Record<string, unknown>>, rule: string, period: string): string[] => {
   const prefix = budgetPrefix(rule);
-  return Object.keys(data).filter((field) => field.startsWith(prefix) && field !== `${prefix}${period}`);
+  return Object.keys(data).filter((field) => field.startsWith(prefix) && field < `${prefix}${period}`);
 };
 
 /** Days and months of UTC. */

@@ -1,10 +1,10 @@
 // Calls whose process died: settled at their estimate, which their budgets have held all along, and entered into the ledger.
 import type { JsonObject } from "../model/json.ts";
-import type { Item, Operation } from "../stores/table.ts";
+import type { Item } from "../stores/table.ts";
 import { entryOperations } from "../usage/operations.ts";
 import type { EngineServices } from "./engine.ts";
 import { dueAt, dueBefore, reservationField, reservationIndex, reservationPrefix, sweepShards } from "./keys.ts";
-import { shardOf } from "./permit.ts";
+import { shardOf, type Update, writeWhatIsThere } from "./permit.ts";
 import { decodeReservation, orphanEntry, type Reservation } from "./reservation.ts";
 
 const reservationsOf = (data: JsonObject): Reservation[] =>
@@ -26,18 +26,18 @@ const settleOrphan = async (
   const adds = new Map<string, Record<string, number>>([[sk, {}]]);
   for (const [at, field] of kept.counts) adds.set(at, { ...adds.get(at), [field]: -1 });
   const field = reservationField(kept.id);
-  const operations = [...adds].map(([at, add]): Operation => ({
+  const operations = [...adds].map(([at, add]): Update => ({
     update: { pk, sk: at },
     change: { add, ...(at === sk ? { remove: [field] } : {}) },
     condition: at === sk ? { fields: [{ field, is: "!=", value: "" }] } : { item: "present" },
   }));
   const ledger = usage.ledger === "off" ? [] : entryOperations(pk, [orphanEntry(kept, tenant, now())], usage);
-  const written = await table.transact(pk, [...operations, ...ledger]);
+  const written = await writeWhatIsThere(table, pk, operations, ledger);
   for (const at of adds.keys()) {
     views.set(pk, at, undefined);
     views.forget(pk, at);
   }
-  return written.ok;
+  return written.length > 0;
 };
 
 /** Settles those of an item whose time is over. True where there was one: there may be room now. */

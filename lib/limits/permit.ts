@@ -1,7 +1,7 @@
 // The end of a call: what was reserved beyond the actual is given back, and the ledger has its entry, in one transaction.
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import type { Headers } from "../model/call.ts";
-import type { Operation } from "../stores/table.ts";
+import type { Operation, Table } from "../stores/table.ts";
 import { entryOperations } from "../usage/operations.ts";
 import type { UsageEntry } from "../usage/entry.ts";
 import type { EngineServices, Estimate } from "./engine.ts";
@@ -29,27 +29,55 @@ const abandoned: ReadonlySet<string> = new Set(["cancelled", "upstream_timeout"]
 /** What models make in a second, about. */
 const tokensPerSecond = 50;
 
+/** Wires that tell their usage at the beginning say that some few tokens were made. */
+const tokensOfBeginning = 8;
+
 /**
- * Nothing was told before the caller left, or the gateway on its behalf: the provider has read the prompt, has made tokens meanwhile,
- * and will have both paid.
+ * Nothing was seen before the caller left, or the gateway on its behalf: the provider has read the prompt, and has thought or written
+ * meanwhile, and will have both paid.
  */
 const charged = (entry: UsageEntry, { most }: Taken): UsageEntry => {
-  const silent =
-    abandoned.has(entry.error ?? "") && entry.cost === 0 && entry.usage.input === 0 && entry.usage.output === 0;
-  if (!silent) return entry;
-  const output = Math.min(most.output, Math.floor((entry.totalMs / 1_000) * tokensPerSecond));
-  const share = most.tokens === 0 ? 0 : (most.input + output) / most.tokens;
-  return { ...entry, usage: { input: most.input, output }, cost: Math.round(most.cost * share), estimated: true };
+  const { usage } = entry;
+  if (!abandoned.has(entry.error ?? "") || usage.output > tokensOfBeginning) return entry;
+  const input = usage.input > 0 ? usage.input : most.input;
+  const meanwhile = Math.min(most.output, Math.floor((entry.totalMs / 1_000) * tokensPerSecond));
+  const output = Math.max(usage.output, meanwhile);
+  const added = input - usage.input + output - usage.output;
+  const share = most.tokens === 0 ? 0 : added / most.tokens;
+  return {
+    ...entry,
+    usage: { ...usage, input, output },
+    cost: entry.cost + Math.round(most.cost * share),
+    estimated: true,
+  };
 };
 
 const usedBy = (entry: UsageEntry): Used => ({ tokens: entry.usage.input + entry.usage.output, cost: entry.cost });
+
+export type Update = Extract<Operation, { update: unknown }>;
+
+/** An item that is gone has no count to be set right; all others have. Gives what was written: nothing where all was settled before. */
+export const writeWhatIsThere = async (
+  table: Table,
+  pk: string,
+  operations: readonly Update[],
+  ledger: readonly Operation[],
+): Promise<readonly Update[]> => {
+  if (operations.length + ledger.length === 0) return [];
+  const written = await table.transact(pk, [...operations, ...ledger]);
+  if (written.ok) return operations;
+  const failed = operations[written.failed];
+  if (failed?.condition?.item !== "present") return [];
+  const others = operations.filter((each) => each !== failed);
+  return writeWhatIsThere(table, pk, others, ledger);
+};
 
 /** The changes of the limits' items; the first has the reservation, and the condition that it is still there. */
 const settlementOf = (
   { id, pk, parts, reserved }: Pick<Taken, "id" | "pk" | "parts" | "reserved">,
   used: Used | undefined,
   elapsedMs: number,
-): Operation[] => {
+): Update[] => {
   const items = new Map<string, Record<string, number>>();
   for (const part of parts) {
     const add = items.get(part.sk) ?? {};
@@ -58,7 +86,7 @@ const settlementOf = (
     if (amount !== 0) add[part.field] = (add[part.field] ?? 0) + amount;
   }
   const field = reservationField(id);
-  return [...items].flatMap(([sk, add], at): Operation[] => {
+  return [...items].flatMap(([sk, add], at): Update[] => {
     const holds = reserved && at === 0;
     if (!holds && Object.keys(add).length === 0) return [];
     return [
@@ -87,17 +115,18 @@ export const createPermit = (services: EngineServices, demand: Demand, taken: Ta
       if (entry !== undefined) await services.add(entry);
       return;
     }
+    let settled = false;
     for (let tried = 1; ; tried += 1)
       try {
-        const written = await services.settlements(pk, () => table.transact(pk, [...operations, ...ledger]));
-        if (written.ok)
-          for (const each of operations) {
-            if (!("update" in each)) continue;
+        if (!settled) {
+          const written = await services.settlements(pk, () => writeWhatIsThere(table, pk, operations, ledger));
+          settled = true;
+          // Where it failed it was written before: by an earlier try that nobody heard of, or by the sweeper.
+          for (const each of written) {
             views.apply(pk, each.update.sk, each.change);
             views.forget(pk, each.update.sk);
           }
-        // Where the reservation is gone, it was settled before: by an earlier try that nobody heard of, or by the sweeper.
-        else if (!taken.reserved && entry !== undefined) await services.add(entry);
+        }
         if (entry !== undefined) await services.register(entry.tenant, shardOf(pk));
         services.alerts.look(demand.caller.tenant, pk, taken.parts, (sk) => views.get(pk, sk));
         return;

@@ -72,9 +72,12 @@ const ownRules = ({ limits }: Caller): Rules => {
 const some = (patterns: readonly string[] | undefined, names: readonly string[]): boolean =>
   patterns === undefined || patterns.some((pattern) => names.some((name) => matchesName(pattern, name)));
 
+/** Hosts take a model's name in any case, and with the collection that it is in: no spelling is a way around. */
+const plainName = (name: string): string => name.toLowerCase().replace(/(?<=^|\/)models\//, "");
+
 const targetName = ({ targets }: Demand): string => {
   const [first] = targets;
-  return first === undefined ? "" : `${first.provider}/${first.model}`;
+  return first === undefined ? "" : plainName(`${first.provider}/${first.model}`);
 };
 
 const isFor = (match: LimitMatch | undefined, demand: Demand): boolean => {
@@ -86,7 +89,10 @@ const isFor = (match: LimitMatch | undefined, demand: Demand): boolean => {
     some(match.users, [caller.user]) &&
     some(match.roles, caller.roles) &&
     (match.models === undefined ||
-      some(match.models, [model, ...targets.map((target) => `${target.provider}/${target.model}`)]))
+      some(
+        match.models.map(plainName),
+        [model, ...targets.map((target) => `${target.provider}/${target.model}`)].map(plainName),
+      ))
   );
 };
 
@@ -98,14 +104,18 @@ const subjectOf = (by: Subject, demand: Demand): string => {
   return by === "user" || caller.key === "" ? caller.user : caller.key;
 };
 
+const isNamed = (rules: readonly { name: string }[], { name }: { name: string }): boolean =>
+  rules.some((rule) => rule.name === name);
+
 /** The rules that hold for this call. Empty for a caller without limits. */
 export const rulesFor = (demand: Demand, sources: readonly Rules[]): Rules => {
   const all = demand.caller.limits === undefined ? sources : [...sources, ownRules(demand.caller)];
   const rates: RateRule[] = [];
   const budgets: BudgetRule[] = [];
   for (const source of all) {
-    for (const rule of source.rates) if (isFor(rule.match, demand)) rates.push(rule);
-    for (const rule of source.budgets) if (isFor(rule.match, demand)) budgets.push(rule);
+    // Two of one name would be taken as one, and given back as two: the first source says what holds.
+    for (const rule of source.rates) if (isFor(rule.match, demand) && !isNamed(rates, rule)) rates.push(rule);
+    for (const rule of source.budgets) if (isFor(rule.match, demand) && !isNamed(budgets, rule)) budgets.push(rule);
   }
   return { rates, budgets };
 };

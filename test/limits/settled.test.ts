@@ -160,3 +160,21 @@ test("an answer that comes too late for the gateway is not free, whoever set the
   expect(counted).toBeGreaterThan(55);
   expect(ledger).toBe(counted);
 });
+
+test("who leaves a stream before its first word pays for what was thought meanwhile, as far as can be told", async () => {
+  await start((_request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(
+      `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }] })}\n\n`,
+    );
+  });
+  const leaving = new AbortController();
+  const answer = await post("/v1/chat/completions", { ...hello, stream: true }, leaving.signal);
+  await answer.body?.getReader().read();
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  leaving.abort();
+  const { counted, ledger } = await settled();
+  expect(counted).toBeGreaterThan(50);
+  expect(counted).toBeLessThan(600);
+  expect(ledger).toBe(counted);
+});

@@ -27,11 +27,17 @@ const limitsHold = (theirs: OwnLimits, given: OwnLimits = {}): boolean =>
     (given.budgets ?? []).some((each) => each.per === per && each.amount <= amount),
   );
 
-const actsFor = ({ owner, user, scopes }: Caller, name: string): boolean =>
-  name === owner || name === user || scopes?.owners === "*" || scopes?.owners?.includes(name) === true;
+const hasInScope = ({ scopes }: Caller, name: string): boolean =>
+  scopes?.owners === "*" || scopes?.owners?.includes(name) === true;
 
+const actsFor = (caller: Caller, name: string): boolean =>
+  name === caller.owner || name === caller.user || hasInScope(caller, name);
+
+/** In a scope what ends in `*` is a pattern, also where it is the creator's own name. */
 const ownersExceed = (creator: Caller, { owners }: Scopes): boolean =>
-  owners === "*" ? creator.scopes?.owners !== "*" : (owners ?? []).some((each) => !actsFor(creator, each));
+  owners === "*"
+    ? creator.scopes?.owners !== "*"
+    : (owners ?? []).some((each) => (each.endsWith("*") ? !hasInScope(creator, each) : !actsFor(creator, each)));
 
 /**
  * Undefined where the creator may give it. The tenant's managers (`threads:manage`) may give keys that act for others, and who may

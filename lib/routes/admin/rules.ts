@@ -33,8 +33,11 @@ const ruleObject = (kind: RuleKind, { rule, source }: Found): JsonObject => ({
 const concerns = ({ match }: Rule, tenant: string): boolean =>
   match?.tenants === undefined || match.tenants.some((pattern) => matchesName(pattern, tenant));
 
+const isPattern = (name: string): boolean => name.endsWith("*");
+
 /** A rule of one tenant alone, which that tenant's administrators may change. */
-const isOf = ({ match }: Rule, tenant: string): boolean => match?.tenants?.length === 1 && match.tenants[0] === tenant;
+const isOf = ({ match }: Rule, tenant: string): boolean =>
+  match?.tenants?.length === 1 && match.tenants[0] === tenant && !isPattern(tenant);
 
 const patternsMeet = (one: string, other: string): boolean => {
   if (!one.endsWith("*")) return matchesName(other, one);
@@ -136,6 +139,11 @@ const readRule = async (context: RouteContext, kind: RuleKind, name?: string): P
   if (kind === "rates" && !limitsSomething(rule))
     throw invalid("requestsPerMinute", "expected one of requestsPerMinute, tokensPerMinute and concurrent");
   if (caller.everywhere === true) return rule;
+  if (isPattern(caller.tenant))
+    throw invalid(
+      "match.tenants",
+      "a tenant whose name ends in * can have no rules of its own: they would match others",
+    );
   const tenants = rule.match?.tenants;
   if (tenants !== undefined && !isOf(rule, caller.tenant))
     throw new GatewayError("permission", "Only one's own tenant can be limited.", { param: "match.tenants" });
