@@ -27,7 +27,11 @@ export const runDemand = (
         Math.max(1, head?.ratio ?? 1) *
         margin,
     ),
-  outputTokens: () => spec.request.maxOutputTokens,
+  // Less than one means no limit to some hosts.
+  outputTokens: () => {
+    const most = spec.request.maxOutputTokens;
+    return most !== undefined && most >= 1 ? most : undefined;
+  },
   answers: () => 1,
   ...(head === undefined ? {} : { thread: head.id }),
 });
