@@ -28,54 +28,41 @@ const mostInput = ({ call, request }: ReadCall): number => {
 
 const outputFields = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
 
-/** Some hosts take a number's text for the number. */
-const toNumber = (value: unknown): number | undefined =>
-  typeof value === "string" && /^\s*[-+]?\d+\s*$/.test(value) ? Number(value) : asNumber(value);
-
-/** Every number of the body, or of Gemini's `generationConfig`, under one of the names: which of them holds is the host's to say. */
-const numbersIn = ({ scan, call }: ReadCall, names: readonly string[], gemini: string): number[] => {
-  if (scan === undefined) return [];
-  const parsed = (name: string): unknown => {
+/** A number of the body or, on Gemini's wire, of its `generationConfig`. */
+const numberIn = (read: ReadCall, names: readonly string[], gemini: string): number | undefined => {
+  const { scan, call } = read;
+  if (scan === undefined) return undefined;
+  if (call.wire.id === "gemini-generate") {
+    const text = memberText(scan, "generationConfig") ?? memberText(scan, "generation_config");
+    const config = text === undefined ? undefined : asObject(parseJson(text));
+    return (
+      asNumber(config?.[gemini]) ??
+      asNumber(config?.[gemini.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)])
+    );
+  }
+  for (const name of names) {
     const text = memberText(scan, name);
-    return text === undefined ? undefined : parseJson(text);
-  };
-  const snake = gemini.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const given =
-    call.wire.id === "gemini-generate"
-      ? ["generationConfig", "generation_config"].flatMap((name) => {
-          const config = asObject(parsed(name));
-          return [config?.[gemini], config?.[snake]];
-        })
-      : names.map(parsed);
-  return given.map(toNumber).filter((value) => value !== undefined);
+    const value = text === undefined ? undefined : asNumber(parseJson(text));
+    if (value !== undefined) return value;
+  }
+  return undefined;
 };
 
 /** A body that no scan could take is decoded. */
-const decoded = (read: ReadCall, of: (request: ReturnType<ReadCall["request"]>) => number | undefined): number[] => {
-  if (read.scan !== undefined) return [];
+const decoded = <T>(read: ReadCall, of: (request: ReturnType<ReadCall["request"]>) => T): T | undefined => {
+  if (read.scan !== undefined) return undefined;
   try {
-    const value = of(read.request());
-    return value === undefined ? [] : [value];
+    return of(read.request());
   } catch {
-    return [];
+    return undefined;
   }
 };
 
-/** Undefined where it is not said, or said in a way that means no limit to some hosts (-1). */
-const mostOutput = (read: ReadCall): number | undefined => {
-  const given = [
-    ...numbersIn(read, outputFields, "maxOutputTokens"),
-    ...decoded(read, (request) => request.maxOutputTokens),
-  ];
-  return given.length === 0 || given.some((value) => !(value >= 1)) ? undefined : Math.max(...given);
-};
+const mostOutput = (read: ReadCall): number | undefined =>
+  numberIn(read, outputFields, "maxOutputTokens") ?? decoded(read, (request) => request.maxOutputTokens);
 
 const answersOf = (read: ReadCall): number =>
-  Math.max(
-    1,
-    ...numbersIn(read, ["n", "best_of"], "candidateCount"),
-    ...decoded(read, (request) => request.sampling.candidates),
-  );
+  Math.max(1, numberIn(read, ["n"], "candidateCount") ?? decoded(read, (request) => request.sampling.candidates) ?? 1);
 
 export const demandOf = (read: ReadCall, targets: readonly DemandTarget[]): Demand => ({
   caller: read.call.caller,

@@ -26,7 +26,6 @@ export const serve = async (
   model: unknown,
   inputTokens: () => number,
   run: (provider: Provider, model: string, meter: Meter) => Promise<Reply & { usage?: Usage }>,
-  answers: () => number = () => 1,
 ): Promise<Reply> => {
   const { services, invocation, wire, caller, trace } = context;
   if (typeof model !== "string" || model === "") throw invalid("model", "expected the name of a model");
@@ -53,7 +52,7 @@ export const serve = async (
         inputTokens,
         // What these answer is priced by the call or by what came in; tokens of pictures are settled as they are told.
         outputTokens: () => (service === "images" ? imageTokens : 0),
-        answers,
+        answers: () => 1,
       }),
     );
     const reply = await firstThatAnswers(
@@ -134,8 +133,6 @@ const bodyService =
         const reply = json(200, answer.body);
         return answer.usage === undefined ? reply : { ...reply, usage: answer.usage };
       },
-      // Pictures; what is no number is the provider's to refuse.
-      () => (service === "images" ? Math.max(1, Number(body["n"] ?? 1) || 1) : 1),
     );
   };
 

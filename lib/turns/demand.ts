@@ -27,11 +27,7 @@ export const runDemand = (
         Math.max(1, head?.ratio ?? 1) *
         margin,
     ),
-  // Less than one means no limit to some hosts.
-  outputTokens: () => {
-    const most = spec.request.maxOutputTokens;
-    return most !== undefined && most >= 1 ? most : undefined;
-  },
+  outputTokens: () => spec.request.maxOutputTokens,
   answers: () => 1,
   ...(head === undefined ? {} : { thread: head.id }),
 });
