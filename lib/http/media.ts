@@ -18,9 +18,53 @@ const needsBytes: Record<WireId, readonly Part["type"][]> = {
 };
 const all: readonly Part["type"][] = ["image", "document", "audio", "video"];
 
+/** One call makes no crowd of calls to others, and doesn't fill the memory. */
+const mostUrls = 100;
+const mostAtOnce = 6;
+const mostBytes = 64 * 1024 * 1024;
+
+/** Fetches each URL once, a few at a time, and no more once one has failed. */
+const fetcherOf = (fetch: MediaFetcher, signal: AbortSignal): ((url: string) => ReturnType<MediaFetcher>) => {
+  const fetched = new Map<string, ReturnType<MediaFetcher>>();
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  let bytes = 0;
+  let failed = false;
+  const fetchNow = async (url: string): ReturnType<MediaFetcher> => {
+    // All are counted before the first is asked.
+    await Promise.resolve();
+    if (running >= mostAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+    running += 1;
+    try {
+      if (failed) throw new Unfetched("another one failed");
+      if (bytes > mostBytes) throw new Unfetched(`all media together are more than ${mostBytes} bytes`);
+      const found = await fetch(url, signal);
+      bytes += found.bytes.length;
+      return found;
+    } catch (error) {
+      failed = true;
+      throw error;
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+    }
+  };
+  return (url) => {
+    const known = fetched.get(url);
+    if (known !== undefined) return known;
+    if (fetched.size >= mostUrls) {
+      failed = true;
+      throw new Unfetched(`the call names more than ${mostUrls} URLs`);
+    }
+    const begun = fetchNow(url);
+    fetched.set(url, begun);
+    return begun;
+  };
+};
+
 /**
  * The same request with those media in line, fetched side by side; one that stands in it twice is fetched once. Throws
- * `invalid_request` with the part's path where one can't be had.
+ * `invalid_request` with the part's path where one can't be had, or where there are too many.
  */
 export const inlineMedia = async (
   request: ChatRequest,
@@ -37,15 +81,7 @@ export const inlineMedia = async (
         /^https?:/i.test(part.source.url);
   if (!request.messages.some((message) => message.parts.some(wanted))) return request;
 
-  const fetched = new Map<string, ReturnType<MediaFetcher>>();
-  const fetchOnce = (url: string): ReturnType<MediaFetcher> => {
-    const known = fetched.get(url);
-    if (known !== undefined) return known;
-    const begun = options.fetch(url, signal);
-    fetched.set(url, begun);
-    return begun;
-  };
-
+  const fetchOnce = fetcherOf(options.fetch, signal);
   const inline = async (part: Part, path: string): Promise<Part> => {
     if (!wanted(part)) return part;
     if (part.type === "tool-result")

@@ -210,6 +210,47 @@ describe("requests with media by URL", () => {
     });
   });
 
+  test("are fetched a few at a time, a hundred at most, and no more once one has failed", async () => {
+    let running = 0;
+    let most = 0;
+    let begun = 0;
+    const slow: MediaFetcher = async (url) => {
+      begun += 1;
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+      if (url.endsWith("/bad")) throw new Error("broken");
+      return { bytes: png, contentType: "image/png" };
+    };
+    const many = (count: number): Part[] => Array.from({ length: count }, (_, index) => image(at(`/${index}`)));
+    const { messages } = await inline(requestOf(...many(100), ...many(100)), slow);
+    expect(messages[0]?.parts.every((part) => part.type === "image" && part.source.kind === "base64")).toBe(true);
+    expect([begun, most]).toEqual([100, 6]);
+
+    begun = 0;
+    await expect(inline(requestOf(...many(101)), slow)).rejects.toMatchObject({
+      code: "invalid_request",
+      details: { param: "messages[0].content[100]" },
+    });
+    expect(begun).toBe(0);
+    await expect(inline(requestOf(image(at("/bad")), ...many(90)), slow)).rejects.toThrow("broken");
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(begun).toBe(6);
+  });
+
+  test("are no more than 64 MB together", async () => {
+    let begun = 0;
+    const large = Buffer.concat([png, Buffer.alloc(20 * 1024 * 1024)]);
+    const fetch: MediaFetcher = async () => {
+      begun += 1;
+      return { bytes: large, contentType: "image/png" };
+    };
+    const parts = Array.from({ length: 30 }, (_, index) => image(at(`/${index}`)));
+    await expect(inline(requestOf(...parts), fetch)).rejects.toThrow("all media together");
+    expect(begun).toBeLessThan(12);
+  });
+
   test("that has no answer is an error that names the part and no address (F16)", async () => {
     answer = (_request, response) => void response.writeHead(404).end();
     const failing = inline(requestOf({ type: "text", text: "look" }, image(at("/secret-path"))));

@@ -204,6 +204,29 @@ describe("a caller's fields", () => {
   });
 });
 
+test("bodies that are nested a hundred thousand deep are answered, and the gateway goes on", async () => {
+  const deep = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
+  const tool = `{"name":"x","input_schema":${deep},"parameters":${deep}}`;
+  for (const [path, body] of [
+    [
+      "/v1/chat/completions",
+      `"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":${tool}}]`,
+    ],
+    ["/v1/messages", `"max_tokens":5,"messages":[{"role":"user","content":"hi"}],"tools":[${tool}]`],
+    ["/v1/responses", `"input":"hi","metadata":${deep}`],
+    ["/v1beta/models/echo/echo:generateContent", `"contents":[{"parts":[{"functionResponse":{"response":${deep}}}]}]`],
+    ["/v1/threads", `"metadata":${deep}`],
+  ]) {
+    const got = await fetch(`${gateway.url}${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: `{"model":"echo/echo",${body}}`,
+    });
+    expect(JSON.parse(await got.text()), path).toBeTypeOf("object");
+  }
+  expect((await call("GET", "/health/ready")).status).toBe(200);
+});
+
 test("instructions of the configuration are told to the model, and to no caller", async () => {
   const thread = parsed(await call("POST", "/threads", { metadata: { title: "t" } }));
   const id = String(thread["id"]);

@@ -1,5 +1,5 @@
 // Nobody spends more than they may: calls over HTTP to two gateways on one store, and a provider that counts who reaches it.
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type DataFolder, dataFolder } from "../support/data.ts";
 import { startGateway, type TestGateway, type TestUpstream } from "../support/gateway.ts";
 import { chat, providerOf, startProvider, statuses } from "./support.ts";
@@ -28,6 +28,7 @@ prices:
   local/m: { input: 0, output: 1 }
   local/n: { input: 0, output: 1 }
   local/free: { input: 0, output: 0 }
+  local/picture: { input: 0, output: 1 }
 auth: { keys: [{ name: ada, key: ${ada}, tenant: acme }] }
 limits: ${limits}
 `;
@@ -78,4 +79,63 @@ test("who has spent a budget still calls models that are free (F40)", async () =
   for (const each of both) expect((await chat(each, ada, { model: "local/free" })).status).toBe(200);
   expect(provider.requests).toHaveLength(4);
   expect((await chat(gateway, ada)).status).toBe(429);
+});
+
+describe("no wording of a call reserves less than it may cost, so that nobody passes a budget beside others", () => {
+  const claude = "/v1/messages";
+  const gemini = "/v1beta/models/local/m:generateContent";
+  const contents = [{ role: "user", parts: [{ text: "Hello" }] }];
+  const said = [{ role: "user", content: "Hello" }];
+  const completions = "/v1/chat/completions";
+  test.each<[what: string, path: string, body: object | string]>([
+    ["another field that says less", completions, { messages: said, max_completion_tokens: 1, max_tokens: 5_000 }],
+    ["another wire's field that says less", claude, { messages: said, max_completion_tokens: 1, max_tokens: 5_000 }],
+    ["a number below nothing", completions, { messages: said, max_tokens: -1 }],
+    ["nothing at all", completions, { messages: said, max_tokens: 0 }],
+    ["a number as a text", completions, { messages: said, max_tokens: "5000" }],
+    ["many answers", completions, { messages: said, max_tokens: 100, n: 11 }],
+    ["many answers, as a text", completions, { messages: said, max_tokens: 100, n: "11" }],
+    ["many answers of which one is told", completions, { messages: said, max_tokens: 100, best_of: 11 }],
+    ["a field twice", completions, `"messages":${JSON.stringify(said)},"max_tokens":1,"max_tokens":5000`],
+    [
+      "both spellings",
+      gemini,
+      { contents, generationConfig: { maxOutputTokens: 5e3 }, generation_config: { maxOutputTokens: 1 } },
+    ],
+    ["many candidates", gemini, { contents, generationConfig: { maxOutputTokens: 100, candidateCount: 11 } }],
+  ])("%s", async (_what, path, body) => {
+    const [gateway] = await start("{ budgets: [{ by: key, amount: 0.001, per: total }] }");
+    const text =
+      typeof body === "string" ? `{"model":"local/m",${body}}` : JSON.stringify({ model: "local/m", ...body });
+    const answer = await fetch(`${gateway.url}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${ada}` },
+      body: text,
+    });
+    expect(answer.status, await answer.text()).toBe(429);
+    expect(provider.requests).toEqual([]);
+  });
+
+  test("a run without end", async () => {
+    const [gateway] = await start("{ budgets: [{ by: key, amount: 0.001, per: total }] }");
+    for (const max_tokens of [-1, 0, 5_000]) {
+      const answer = await chat(gateway, ada, { max_tokens }, { "heddle-thread": "new" });
+      expect([400, 429], answer.text).toContain(answer.status);
+    }
+    expect(provider.requests).toEqual([]);
+    expect((await chat(gateway, ada, {}, { "heddle-thread": "new" })).status).toBe(200);
+  });
+
+  test("many pictures", async () => {
+    const [gateway] = await start("{ budgets: [{ by: key, amount: 0.01, per: total }] }");
+    const draw = (n: number): Promise<Response> =>
+      fetch(`${gateway.url}/v1/images/generations`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${ada}` },
+        body: JSON.stringify({ model: "local/picture", prompt: "A house", n }),
+      });
+    expect((await draw(2)).status).toBe(429);
+    expect(provider.requests).toEqual([]);
+    expect((await draw(1)).status).not.toBe(429);
+  });
 });
