@@ -85,7 +85,9 @@ export const createNodeTransport = (timeouts: TransportTimeouts, options: NodeTr
             abandon: () => client.destroy(),
           });
           fail = (error) => queue.fail(upstreamFailure(error, "body", signal));
-          response.setTimeout(timeouts.idleMs, () => late("upstream_timeout", "The provider stopped sending in the middle of its answer."));
+          response.setTimeout(timeouts.idleMs, () =>
+            late("upstream_timeout", "The provider stopped sending in the middle of its answer."),
+          );
           response.on("data", (chunk: Uint8Array) => queue.push(chunk));
           response.on("end", () => {
             signal.removeEventListener("abort", onAbort);
