@@ -2,7 +2,8 @@
 import type { ProviderConfig } from "../config-types.ts";
 import type { Headers } from "../model/call.ts";
 import { hasKey, requireConfigured } from "./credentials.ts";
-import { configuredHeaders, createHttpProvider, pathSegment, trimSlash } from "./http-provider.ts";
+import { configuredHeaders, createHttpProvider, trimSlash } from "./http-provider.ts";
+import { pathSegment } from "./path-segment.ts";
 import type { Provider, ProviderContext, UpstreamCall } from "./provider.ts";
 import { geminiServices } from "./services/gemini.ts";
 

@@ -12,13 +12,6 @@ import { redactError } from "./redact.ts";
 
 export const trimSlash = (url: string): string => url.replace(/\/+$/, "");
 
-/** A model's name as one segment of a path: a caller's name must not lead elsewhere on the provider's host. */
-export const pathSegment = (name: string): string => {
-  if (/^\.{0,2}$/.test(name))
-    throw new GatewayError("model_not_found", "The model's name is empty or stands for a folder.", { param: "model" });
-  return encodeURIComponent(name.toWellFormed());
-};
-
 /** The configured headers as they are sent: lower-case names. */
 export const configuredHeaders = (config: ProviderConfig): Headers =>
   Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value]));

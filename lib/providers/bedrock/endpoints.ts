@@ -1,5 +1,6 @@
 // Where each model of Bedrock is called, and on which wires.
 import type { WireId } from "../../model/wire-id.ts";
+import { pathSegment } from "../path-segment.ts";
 import { familyOf } from "../../wires/bedrock-converse/index.ts";
 
 /** Partitions whose hosts end otherwise. */
@@ -61,7 +62,7 @@ export const createEndpoints = (region: string, baseUrl: string | undefined): En
   return {
     // Ids and ARNs hold ":" and "/": all of them are percent-encoded.
     model: (model, operation) => ({
-      url: `${runtime}/model/${encodeURIComponent(model)}/${operation}`,
+      url: `${runtime}/model/${pathSegment(model)}/${operation}`,
       service: "bedrock",
     }),
     control: (path) => ({ url: `${control}${path}`, service: "bedrock" }),

@@ -34,6 +34,17 @@ describe("where a call goes", () => {
     });
   });
 
+  it("never leaves the models' folder, whatever a caller's model is called", async () => {
+    upstream.answer = json({ ok: true });
+    for (const model of ["..", ".", ""])
+      await expect(Promise.resolve().then(() => provider().send(call({ model }), signal))).rejects.toMatchObject({
+        code: "model_not_found",
+      });
+    expect(upstream.seen).toEqual([]);
+    await provider().send(call({ model: "../../\ud800" }), signal);
+    expect(upstream.seen[0]?.path).toBe("/model/..%2F..%2F%EF%BF%BD/converse");
+  });
+
   it("uses AWS's own hosts where no address is given", async () => {
     const urls: string[] = [];
     const recorder = {
