@@ -178,3 +178,38 @@ test("who leaves a stream before its first word pays for what was thought meanwh
   expect(counted).toBeLessThan(600);
   expect(ledger).toBe(counted);
 });
+
+test.each([
+  ["nothing", {}],
+  ["words for numbers", { prompt_tokens: "12", completion_tokens: "500" }],
+  ["zeros", { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }],
+  ["less than nothing", { prompt_tokens: -5, completion_tokens: -500, total_tokens: -505 }],
+])(
+  "a usage of %s is none: the answer is estimated, whole and streamed, on its wire and on another",
+  async (_, usage) => {
+    const words = "some words that were made ".repeat(100);
+    const event = (more: object): string =>
+      `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "m", ...more })}\n\n`;
+    await start((request, response) => {
+      if (!request.body.includes('"stream":true')) {
+        response.writeHead(200, { "content-type": "application/json" });
+        response.end(JSON.stringify({ ...whole(words), usage }));
+        return;
+      }
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(event({ choices: [{ index: 0, delta: { content: words }, finish_reason: null }] }));
+      response.write(event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }));
+      response.end(`${event({ choices: [], usage })}data: [DONE]\n\n`);
+    });
+    for (const path of ["/v1/chat/completions", "/v1/messages"])
+      for (const stream of [false, true]) {
+        const answer = await post(path, { ...hello, stream });
+        await answer.text();
+        expect(answer.status).toBe(200);
+      }
+    const { counted, ledger } = await settled(4);
+    expect(counted).toBeGreaterThan(1_600);
+    expect(counted).toBeLessThan(6_000);
+    expect(ledger).toBe(counted);
+  },
+);
