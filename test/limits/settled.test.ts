@@ -27,7 +27,7 @@ const start = async (answer: Answer, more = ""): Promise<void> => {
     `
 auth: { keys: [{ name: ada, key: fake-key-of-ada-0123456789, tenant: acme }] }
 providers: { host: { kind: openai-compatible, baseUrl: "${upstream.url}", apiKey: none } }
-prices: { host/m: { input: 1, output: 1 } }
+prices: { host/m: { input: 1, output: 1 }, host/gpt-4: { input: 1, output: 1 } }
 retry: { attempts: 1 }
 limits: { budgets: [{ name: b, by: key, amount: 10, per: total }] }
 ${more}`,
@@ -213,3 +213,42 @@ test.each([
     expect(ledger).toBe(counted);
   },
 );
+
+test("a summary whose provider tells no usage is not free", async () => {
+  const event = (delta: object, finish: string | null, more: object = {}): string =>
+    `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }], ...more })}\n\n`;
+  const isSummary = (body: string): boolean => body.includes("Write the summary now.");
+  await start((request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(event({ role: "assistant", content: "in short ".repeat(100) }, null));
+    const usage = { prompt_tokens: 6_000, completion_tokens: 200, total_tokens: 6_200 };
+    response.end(`${event({}, "stop", isSummary(request.body) ? {} : { usage })}data: [DONE]\n\n`);
+  });
+  const thread = (await (
+    await post("/v1/threads", { model: undefined, context: { strategy: "summarize" } })
+  ).json()) as {
+    id: string;
+  };
+  for (let turn = 0; turn < 3; turn += 1) {
+    const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        authorization: "Bearer fake-key-of-ada-0123456789",
+        "heddle-thread": thread.id,
+      },
+      body: JSON.stringify({
+        model: "host/gpt-4",
+        max_tokens: 400,
+        messages: [{ role: "user", content: `turn ${turn} ${"many words that are said here ".repeat(400)}` }],
+      }),
+    });
+    expect(await answer.text()).toContain("in short");
+    await until(() => gateway.logs.filter(({ operation }) => operation === "run").length > turn, "the run");
+  }
+  await until(() => gateway.logs.some(({ operation }) => operation === "summarize"), "a summary");
+  const record = gateway.logs.find(({ operation }) => operation === "summarize");
+  expect(record).toMatchObject({ status: 200, estimated: true });
+  expect(record?.["inputTokens"]).toBeGreaterThan(1_000);
+  expect(record?.["outputTokens"]).toBeGreaterThan(100);
+});
