@@ -252,3 +252,26 @@ test("a summary whose provider tells no usage is not free", async () => {
   expect(record?.["inputTokens"]).toBeGreaterThan(1_000);
   expect(record?.["outputTokens"]).toBeGreaterThan(100);
 });
+
+test.each([
+  ["a service", "/v1/embeddings", { input: "Hello" }],
+  ["a model", "/v1/chat/completions", hello],
+])("a failure of %s tells what is left, as an answer does", async (_, path, body) => {
+  await start((_request, response) => {
+    response.writeHead(400, { "content-type": "application/json" });
+    response.end('{"error":{"message":"not so","type":"invalid_request_error"}}');
+  }, "");
+  await gateway.stop();
+  gateway = await startGateway(
+    `
+auth: { keys: [{ name: ada, key: fake-key-of-ada-0123456789, tenant: acme }] }
+providers: { host: { kind: openai-compatible, baseUrl: "${upstream.url}", apiKey: none } }
+limits: { rates: [{ name: r, by: key, requestsPerMinute: 10 }] }
+`,
+    { HEDDLE_DATA: folder.path },
+  );
+  const answer = await post(path, body);
+  expect(answer.status).toBe(400);
+  expect(answer.headers.get("ratelimit")).toContain("r=9");
+  expect(answer.headers.get("x-ratelimit-remaining-requests")).toBe("9");
+});
