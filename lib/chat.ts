@@ -159,10 +159,7 @@ export const createChat =
       Object.assign(reply.headers, meter.headers());
       return reply;
     } catch (thrown) {
-      const error = outwards(toGatewayError(thrown));
-      meter.finish(error.status, error);
-      const headers = { ...error.details.headers, ...meter.headers() };
-      throw new GatewayError(error.code, error.message, { ...error.details, headers });
+      throw failed(meter, thrown);
     }
   };
 
@@ -171,6 +168,14 @@ export const outwards = (error: GatewayError): GatewayError =>
   error.code === "upstream_authentication"
     ? new GatewayError("authentication", error.message, { ...error.details, status: error.details.status ?? 401 })
     : error;
+
+/** Ends the call's record. The error as the caller gets it: with the headers that an answer has. */
+export const failed = (meter: Meter, thrown: unknown): GatewayError => {
+  const error = outwards(toGatewayError(thrown));
+  meter.finish(error.status, error);
+  const headers = { ...error.details.headers, ...meter.headers() };
+  return new GatewayError(error.code, error.message, { ...error.details, headers });
+};
 
 const limitOf = (maxOutputTokens: number | undefined): { maxOutputTokens?: number } =>
   maxOutputTokens === undefined ? {} : { maxOutputTokens };

@@ -6,7 +6,7 @@ import { GatewayError } from "../model/error.ts";
 import { parseJson } from "../model/json.ts";
 import type { Headers, Reply } from "../model/call.ts";
 import type { ChatResponse, StreamEvent } from "../model/event.ts";
-import type { Usage } from "../model/usage.ts";
+import { isTold, type Usage } from "../model/usage.ts";
 import { adapt, strictDrops, type Restorer } from "../wires/shared/adapt.ts";
 import { unfold } from "../wires/shared/fold.ts";
 import type { EventDecoder, EventEncoder } from "../wires/wire.ts";
@@ -101,7 +101,7 @@ const answerWhole = (
 
 const encodeWhole = (read: ReadCall, meter: Meter, response: ChatResponse): Reply => {
   const { usage } = response;
-  const cost = usage === undefined ? meter.usage(estimateUsage(read, response), true) : meter.usage(usage);
+  const cost = isTold(usage) ? meter.usage(usage) : meter.usage(estimateUsage(read, response), true);
   const costHeader: Record<string, string> = cost === undefined ? {} : { "heddle-cost": String(cost) };
   if (read.stream) {
     const encoder = clientEncoder(read);
@@ -139,7 +139,7 @@ export const estimator = (): {
         }
       }
     },
-    usage: () => usage,
+    usage: () => (isTold(usage) ? usage : undefined),
     output: () => Math.ceil(characters / 4),
     finished: () => finished,
   };

@@ -5,7 +5,7 @@ import { memberText, type Scan, scanObject, splice } from "../http/scan.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import { isObject, parseJson } from "../model/json.ts";
 import type { Headers, Reply } from "../model/call.ts";
-import type { Usage } from "../model/usage.ts";
+import { isTold, type Usage } from "../model/usage.ts";
 import type { ClientWire, Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
 import { estimateUsage } from "./estimate.ts";
@@ -117,11 +117,11 @@ const usageOf = (read: ReadCall, attempt: Attempt, scan: Scan | undefined, body:
   const told = scan === undefined ? undefined : memberText(scan, upstream.usageMember);
   const value = told === undefined ? undefined : parseJson(told);
   const own = isObject(value) ? upstream.decodeUsage(value, target) : undefined;
-  if (own !== undefined) return { usage: own, estimated: false };
+  if (isTold(own)) return { usage: own, estimated: false };
   const response = upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, target);
-  return response.usage === undefined
-    ? { usage: estimateUsage(read, response), estimated: true }
-    : { usage: response.usage, estimated: false };
+  return isTold(response.usage)
+    ? { usage: response.usage, estimated: false }
+    : { usage: estimateUsage(read, response), estimated: true };
 };
 
 const passWhole = async (
@@ -240,8 +240,9 @@ const passFlow = (passing: Passing): Flow & { frames: (whole: Uint8Array) => Pie
 
 const settle = (passing: Passing, learnt: ReturnType<Tap["end"]>, failure: GatewayError | undefined): void => {
   const { meter, provider, estimatedInput } = passing;
-  const estimated = learnt.usage === undefined || !learnt.finished;
-  const usage = learnt.usage ?? { input: estimatedInput, output: learnt.estimatedOutput };
+  const told = isTold(learnt.usage) ? learnt.usage : undefined;
+  const estimated = told === undefined || !learnt.finished;
+  const usage = told ?? { input: estimatedInput, output: learnt.estimatedOutput };
   meter.usage(estimated ? { ...usage, output: Math.max(usage.output, learnt.estimatedOutput) } : usage, estimated);
   const inBand = learnt.failed
     ? new GatewayError("upstream_error", "The provider ended its stream with an error.", { provider })

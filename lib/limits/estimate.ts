@@ -14,6 +14,9 @@ export type EstimateServices = {
   outputLimit: (target: DemandTarget) => number | undefined;
 };
 
+/** A limit that is thought to be lower may be out of date: what the caller asks for goes out as it is, and the provider decides. */
+const trustedLimit = 128_000;
+
 /** The dearest reading of what is known: whether a prompt is cached, or spoken, is told after. */
 const variants = (input: number, output: number): Usage[] => [
   { input, output },
@@ -44,8 +47,8 @@ export const estimate = (services: EstimateServices, demand: Demand, rules: Rule
   let output = 0;
   let cost = 0;
   for (const target of demand.targets) {
-    const limit = services.outputLimit(target);
-    const most = (asked === undefined ? (limit ?? limits.outputTokens) : Math.min(asked, limit ?? asked)) * answers;
+    const limit = Math.max(services.outputLimit(target) ?? limits.outputTokens, target.maxOutputTokens ?? 0);
+    const most = (asked === undefined ? limit : Math.min(asked, Math.max(limit, trustedLimit))) * answers;
     output = Math.max(output, most);
     if (rules.budgets.length === 0) continue;
     for (const reading of variants(input, most)) {

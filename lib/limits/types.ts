@@ -3,8 +3,8 @@ import type { Caller } from "../auth/caller.ts";
 import type { Headers } from "../model/call.ts";
 import type { UsageEntry } from "../usage/entry.ts";
 
-/** A place that the call may go to. */
-export type DemandTarget = { provider: string; model: string };
+/** A place that the call may go to. `maxOutputTokens`: what is asked of it where the caller sets no limit. */
+export type DemandTarget = { provider: string; model: string; maxOutputTokens?: number };
 
 export type Demand = {
   caller: Caller;

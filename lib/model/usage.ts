@@ -24,7 +24,14 @@ export type Usage = {
 
 export const noUsage: Usage = { input: 0, output: 0 };
 
-const whole = (value: number): number => (Number.isFinite(value) && value > 0 ? Math.round(value) : 0);
+/** No call has more: what is more is no count. */
+const mostTokens = 1e10;
+const whole = (value: number): number =>
+  Number.isFinite(value) && value > 0 ? Math.min(Math.round(value), mostTokens) : 0;
+
+/** A usage of nothing says nothing: no call is without tokens. */
+export const isTold = (usage: Usage | undefined): usage is Usage =>
+  usage !== undefined && (usage.input > 0 || usage.output > 0);
 
 /** The same counts made consistent: parts are never larger than their total (hosts report cached tokens above the prompt's), nothing is negative. */
 export const clampUsage = (usage: Usage): Usage => {

@@ -4,7 +4,7 @@ import type { Attempt } from "../chat/call.ts";
 import { estimateInputTokens } from "../chat/estimate.ts";
 import { parseBody, refuseState } from "../chat/read.ts";
 import { mayHoldForeignState } from "../chat/foreign-state.ts";
-import { forwardedHeaders, outwards } from "../chat.ts";
+import { failed, forwardedHeaders } from "../chat.ts";
 import { inlineMedia } from "../http/media.ts";
 import { readAll } from "../http/transport.ts";
 import type { Reply } from "../model/call.ts";
@@ -139,9 +139,7 @@ const count = async (context: RouteContext, pathModel?: string): Promise<Reply> 
     meter.finish(200);
     return { ...reply, headers: { ...reply.headers, ...meter.headers() } };
   } catch (thrown) {
-    const error = outwards(toGatewayError(thrown));
-    meter.finish(error.status, error);
-    throw error;
+    throw failed(meter, thrown);
   }
 };
 

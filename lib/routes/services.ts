@@ -7,7 +7,7 @@ import { clampUsage, type Usage } from "../model/usage.ts";
 import { parseBody } from "../chat/read.ts";
 import { inertType } from "../http/inert-type.ts";
 import { cancelled } from "../http/upstream-error.ts";
-import { outwards } from "../chat.ts";
+import { failed } from "../chat.ts";
 import { redactError } from "../providers/redact.ts";
 import type { Meter } from "../chat/call.ts";
 import { firstThatAnswers } from "../routing/retry.ts";
@@ -89,9 +89,7 @@ export const serve = async (
     meter.finish(status);
     return { status, headers, body };
   } catch (thrown) {
-    const error = outwards(toGatewayError(thrown));
-    meter.finish(error.status, error);
-    throw error;
+    throw failed(meter, thrown);
   }
 };
 

@@ -7,6 +7,7 @@ import type { ChatRequest } from "../model/request.ts";
 import { planSummary, storeSummary, type SummaryPlan } from "../threads/context.ts";
 import { findHead } from "../threads/head.ts";
 import { providerHistory } from "../threads/history.ts";
+import { isTold } from "../model/usage.ts";
 import { createFolder } from "../wires/shared/fold.ts";
 import type { TurnServices } from "./services.ts";
 import type { RunSpec, TurnCall } from "./types.ts";
@@ -91,18 +92,35 @@ export const summarizeLater = async (
     target,
   };
   const folder = createFolder();
+  const textOf = (): string =>
+    folder
+      .partial()
+      .parts.map((part) => (part.type === "text" ? part.text : ""))
+      .join("");
+  /** Of a summary whose provider doesn't tell, or that broke off. */
+  const metered = (whole: boolean): void => {
+    const { usage } = folder.partial();
+    const told = isTold(usage) ? usage : { input: estimateInputTokens(asked), output: 0 };
+    const estimated = !whole || !isTold(usage);
+    meter.usage(
+      estimated ? { ...told, output: Math.max(told.output, Math.ceil(textOf().length / 4)) } : told,
+      estimated,
+    );
+  };
+  let answered = false;
   try {
     const answer = await openUpstream(asked, attempt, { strict: false, fetchMedia: models.fetchMedia });
+    answered = true;
     for (const event of answer.first) folder.push(event);
     for await (const events of answer.rest) for (const event of events) folder.push(event);
   } catch (thrown) {
     const error = toGatewayError(thrown);
+    if (answered) metered(false);
     meter.finish(error.status, error);
     throw error;
   }
-  const { parts, usage } = folder.partial();
-  const text = parts.map((part) => (part.type === "text" ? part.text : "")).join("");
-  if (usage !== undefined) meter.usage(usage);
+  const text = textOf();
+  metered(true);
   meter.finish(200, text === "" ? new GatewayError("upstream_error", "The summary is empty.") : undefined);
   if (text !== "") await storeSummary(store, head, plan, text);
 };

@@ -88,6 +88,15 @@ describe("output", () => {
   });
 });
 
+test("what a model is thought to make at most is no limit to what is asked of it", () => {
+  const most = (asked: Demand, limit: number): number =>
+    estimate({ limits, cost: () => 1, outputLimit: () => limit }, asked, rules).output;
+  expect(most(chat({ max_tokens: 100_000 }), 8_192)).toBe(100_000);
+  expect(most(chat({ max_tokens: 1e12 }), 8_192)).toBe(128_000);
+  expect(most(chat({}), 8_192)).toBe(8_192);
+  expect(most({ ...chat({}), targets: [{ provider: "p", model: "m", maxOutputTokens: 64_000 }] }, 8_192)).toBe(64_000);
+});
+
 describe("input", () => {
   test.each([
     ["digits", "1234567890".repeat(500), 5_000],

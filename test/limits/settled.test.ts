@@ -27,7 +27,7 @@ const start = async (answer: Answer, more = ""): Promise<void> => {
     `
 auth: { keys: [{ name: ada, key: fake-key-of-ada-0123456789, tenant: acme }] }
 providers: { host: { kind: openai-compatible, baseUrl: "${upstream.url}", apiKey: none } }
-prices: { host/m: { input: 1, output: 1 } }
+prices: { host/m: { input: 1, output: 1 }, host/gpt-4: { input: 1, output: 1 } }
 retry: { attempts: 1 }
 limits: { budgets: [{ name: b, by: key, amount: 10, per: total }] }
 ${more}`,
@@ -177,4 +177,101 @@ test("who leaves a stream before its first word pays for what was thought meanwh
   expect(counted).toBeGreaterThan(50);
   expect(counted).toBeLessThan(600);
   expect(ledger).toBe(counted);
+});
+
+test.each([
+  ["nothing", {}],
+  ["words for numbers", { prompt_tokens: "12", completion_tokens: "500" }],
+  ["zeros", { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }],
+  ["less than nothing", { prompt_tokens: -5, completion_tokens: -500, total_tokens: -505 }],
+])(
+  "a usage of %s is none: the answer is estimated, whole and streamed, on its wire and on another",
+  async (_, usage) => {
+    const words = "some words that were made ".repeat(100);
+    const event = (more: object): string =>
+      `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "m", ...more })}\n\n`;
+    await start((request, response) => {
+      if (!request.body.includes('"stream":true')) {
+        response.writeHead(200, { "content-type": "application/json" });
+        response.end(JSON.stringify({ ...whole(words), usage }));
+        return;
+      }
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(event({ choices: [{ index: 0, delta: { content: words }, finish_reason: null }] }));
+      response.write(event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }));
+      response.end(`${event({ choices: [], usage })}data: [DONE]\n\n`);
+    });
+    for (const path of ["/v1/chat/completions", "/v1/messages"])
+      for (const stream of [false, true]) {
+        const answer = await post(path, { ...hello, stream });
+        await answer.text();
+        expect(answer.status).toBe(200);
+      }
+    const { counted, ledger } = await settled(4);
+    expect(counted).toBeGreaterThan(1_600);
+    expect(counted).toBeLessThan(6_000);
+    expect(ledger).toBe(counted);
+  },
+);
+
+test("a summary whose provider tells no usage is not free", async () => {
+  const event = (delta: object, finish: string | null, more: object = {}): string =>
+    `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }], ...more })}\n\n`;
+  const isSummary = (body: string): boolean => body.includes("Write the summary now.");
+  await start((request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(event({ role: "assistant", content: "in short ".repeat(100) }, null));
+    const usage = { prompt_tokens: 6_000, completion_tokens: 200, total_tokens: 6_200 };
+    response.end(`${event({}, "stop", isSummary(request.body) ? {} : { usage })}data: [DONE]\n\n`);
+  });
+  const thread = (await (
+    await post("/v1/threads", { model: undefined, context: { strategy: "summarize" } })
+  ).json()) as {
+    id: string;
+  };
+  for (let turn = 0; turn < 3; turn += 1) {
+    const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        authorization: "Bearer fake-key-of-ada-0123456789",
+        "heddle-thread": thread.id,
+      },
+      body: JSON.stringify({
+        model: "host/gpt-4",
+        max_tokens: 400,
+        messages: [{ role: "user", content: `turn ${turn} ${"many words that are said here ".repeat(400)}` }],
+      }),
+    });
+    expect(await answer.text()).toContain("in short");
+    await until(() => gateway.logs.filter(({ operation }) => operation === "run").length > turn, "the run");
+  }
+  await until(() => gateway.logs.some(({ operation }) => operation === "summarize"), "a summary");
+  const record = gateway.logs.find(({ operation }) => operation === "summarize");
+  expect(record).toMatchObject({ status: 200, estimated: true });
+  expect(record?.["inputTokens"]).toBeGreaterThan(1_000);
+  expect(record?.["outputTokens"]).toBeGreaterThan(100);
+});
+
+test.each([
+  ["a service", "/v1/embeddings", { input: "Hello" }],
+  ["a model", "/v1/chat/completions", hello],
+])("a failure of %s tells what is left, as an answer does", async (_, path, body) => {
+  await start((_request, response) => {
+    response.writeHead(400, { "content-type": "application/json" });
+    response.end('{"error":{"message":"not so","type":"invalid_request_error"}}');
+  }, "");
+  await gateway.stop();
+  gateway = await startGateway(
+    `
+auth: { keys: [{ name: ada, key: fake-key-of-ada-0123456789, tenant: acme }] }
+providers: { host: { kind: openai-compatible, baseUrl: "${upstream.url}", apiKey: none } }
+limits: { rates: [{ name: r, by: key, requestsPerMinute: 10 }] }
+`,
+    { HEDDLE_DATA: folder.path },
+  );
+  const answer = await post(path, body);
+  expect(answer.status).toBe(400);
+  expect(answer.headers.get("ratelimit")).toContain("r=9");
+  expect(answer.headers.get("x-ratelimit-remaining-requests")).toBe("9");
 });
