@@ -167,7 +167,8 @@ const expectStable = (requests: readonly Sent[], atLeast: number): void => {
 
 const count = 60;
 
-describe("on a model of 8,192 tokens", () => {
+// Dozens of turns each: a busy machine takes its time.
+describe("on a model of 8,192 tokens", { timeout: 90_000 }, () => {
   test("window: the oldest turns fall off whole, the cut stays put for several turns, and calls keep their results (F51)", async () => {
     const thread = await newThread("window");
     for (let at = 0; at < count; at += 1) await turn(thread, at);
