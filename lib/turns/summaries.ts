@@ -2,6 +2,7 @@
 import { estimateInputTokens } from "../chat/estimate.ts";
 import type { Attempt } from "../chat/call.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
+import type { StreamEvent } from "../model/event.ts";
 import type { Message } from "../model/message.ts";
 import type { ChatRequest } from "../model/request.ts";
 import { planSummary, storeSummary, type SummaryPlan } from "../threads/context.ts";
@@ -92,6 +93,13 @@ export const summarizeLater = async (
     target,
   };
   const folder = createFolder();
+  /** Half a summary would stand for all of it. */
+  let broken: GatewayError | undefined;
+  const take = (events: readonly StreamEvent[]): void => {
+    for (const event of events)
+      if (event.type === "error") broken = event.error;
+      else folder.push(event);
+  };
   const textOf = (): string =>
     folder
       .partial()
@@ -111,8 +119,8 @@ export const summarizeLater = async (
   try {
     const answer = await openUpstream(asked, attempt, { strict: false, fetchMedia: models.fetchMedia });
     answered = true;
-    for (const event of answer.first) folder.push(event);
-    for await (const events of answer.rest) for (const event of events) folder.push(event);
+    take(answer.first);
+    for await (const events of answer.rest) take(events);
   } catch (thrown) {
     const error = toGatewayError(thrown);
     if (answered) metered(false);
@@ -120,7 +128,7 @@ export const summarizeLater = async (
     throw error;
   }
   const text = textOf();
-  metered(true);
-  meter.finish(200, text === "" ? new GatewayError("upstream_error", "The summary is empty.") : undefined);
-  if (text !== "") await storeSummary(store, head, plan, text);
+  metered(broken === undefined);
+  meter.finish(200, broken ?? (text === "" ? new GatewayError("upstream_error", "The summary is empty.") : undefined));
+  if (text !== "" && broken === undefined) await storeSummary(store, head, plan, text);
 };
