@@ -60,12 +60,13 @@ const unbroken = (body: Streamed, { cut, broken }: BodyOptions): Streamed => {
         sink.end();
       };
       const resume = body.flowTo?.({ write: (piece) => over || sink.write(piece), end });
-      if (resume !== undefined)
-        void cutting.then(() => {
-          if (over) return;
-          sink.write(last(undefined));
-          sink.end();
-        });
+      const endAtCut = async (): Promise<void> => {
+        await cut;
+        if (over) return;
+        sink.write(last(undefined));
+        sink.end();
+      };
+      if (resume !== undefined) void endAtCut();
       return resume;
     },
   };

@@ -1,6 +1,6 @@
 // The gateway's function: an event in, a streamed reply out. It never throws once the first byte is on its way, and never leaves a stream open.
 import type { Context } from "aws-lambda";
-import middy from "@middy/core";
+import createMiddy from "@middy/core";
 import { executionModeStreamifyResponse } from "@middy/core/StreamifyResponse";
 import { inBandError } from "../../lib/chat/answer.ts";
 import type { Gateway } from "../../lib/gateway.ts";
@@ -116,8 +116,11 @@ type Handler = (event: HttpEvent, stream: awslambda.HttpResponseStream, context:
 /** To be made where the runtime has set its `awslambda`. */
 export const createHandler = (runtime: Runtime): Handler => {
   const opened = new WeakMap<Context, Open>();
-  const streamed = middy<HttpEvent, Answer>({ executionMode: executionModeStreamifyResponse, timeoutEarlyInMillis: 0 });
-  // Not `middy(handler, …)`: its type knows no handler of streams.
+  const streamed = createMiddy<HttpEvent, Answer>({
+    executionMode: executionModeStreamifyResponse,
+    timeoutEarlyInMillis: 0,
+  });
+  // Not as its first argument: its type knows no handler of streams.
   streamed.handler(async (event: HttpEvent, context: Context) => {
     const open = opened.get(context);
     if (open === undefined) throw new Error("An invocation that was not begun.");
@@ -135,12 +138,7 @@ export const createHandler = (runtime: Runtime): Handler => {
       if (!stream.writableEnded && !stream.destroyed) stream.end();
     } finally {
       // Behind the answer, which the client has whole by now: this costs them no time.
-      const { gateway, time } = open;
-      for (const work of runtime.background) time.waitUntil(work);
-      const flush = async (): Promise<void> => gateway?.flush();
-      await time.finish(() =>
-        flush().catch((cause: unknown) => runtime.log.error("usage could not be written", { cause })),
-      );
+      await runtime.finish(open.time, open.gateway);
     }
   }) as Handler;
 };

@@ -37,18 +37,15 @@ export const openLifetime = (remainingMs: number, now: () => number): Lifetime =
     over: all.signal,
     cut,
     waitUntil: (work) => {
-      const done = (): void => void pending.delete(work);
+      const ended = (): void => void pending.delete(work);
       pending.add(work);
       // Whoever hands it over answers for its failures.
-      work.then(done, done);
+      work.then(ended, ended);
     },
     finish: async (last) => {
-      let late = false;
-      const isLate = cut.then(() => {
-        late = true;
-      });
-      while (pending.size > 0 && !late) await Promise.race([Promise.allSettled(pending), isLate]);
-      await Promise.race([last(), isLate]);
+      const late = cut.then(() => "late" as const);
+      while (pending.size > 0) if ((await Promise.race([Promise.allSettled(pending), late])) === "late") break;
+      await Promise.race([last(), late]);
       for (const timer of timers) clearTimeout(timer);
     },
   };

@@ -13,6 +13,7 @@ import type { Members } from "../../lib/secrets/secrets-manager.ts";
 import { createEmf } from "../../lib/telemetry/emf.ts";
 import { createLog, type Log } from "../../lib/telemetry/log.ts";
 import { version } from "../local/version.ts";
+import type { Lifetime } from "./lifetime.ts";
 import { createAwsPlatform, type Environment, withSecret } from "./platform.ts";
 
 export type RuntimeOptions = {
@@ -29,8 +30,8 @@ export type Runtime = {
   queue: (() => Promise<SqsQueue>) | undefined;
   log: Log;
   clock: Clock;
-  /** What the process began behind its calls, and must not be slept through. */
-  background: ReadonlySet<Promise<unknown>>;
+  /** Resolves when nothing is left to do of an invocation, nor of what the process does behind its calls; at the latest at the cut. */
+  finish: (time: Lifetime, gateway: Gateway | undefined) => Promise<void>;
   /** Values of the header that proves the way in; none where it isn't asked for. */
   origins: readonly string[];
 };
@@ -107,7 +108,11 @@ export const createRuntime = ({ env, readFile, write, clock = systemClock }: Run
     queue: platform.queue,
     log,
     clock,
-    background,
+    finish: (time, gateway) => {
+      for (const work of background) time.waitUntil(work);
+      const flush = async (): Promise<void> => gateway?.flush();
+      return time.finish(() => flush().catch((cause: unknown) => log.error("usage could not be written", { cause })));
+    },
     origins: (env["HEDDLE_ORIGIN_SECRET"] ?? "")
       .split(",")
       .map((value) => value.trim())

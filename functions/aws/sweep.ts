@@ -1,5 +1,6 @@
 // One sweep. It throws what fails: the function's own error is what the alarm counts, and the schedule comes again.
 import type { Context } from "aws-lambda";
+import type { Gateway } from "../../lib/gateway.ts";
 import { openLifetime } from "./lifetime.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -7,11 +8,11 @@ export const createSweeper =
   (runtime: Runtime) =>
   async (_event: unknown, context: Context): Promise<void> => {
     const time = openLifetime(context.getRemainingTimeInMillis(), runtime.clock.now);
-    const gateway = await runtime.gateway();
+    let gateway: Gateway | undefined;
     try {
+      gateway = await runtime.gateway();
       await gateway.sweep();
     } finally {
-      for (const work of runtime.background) time.waitUntil(work);
-      await time.finish(() => gateway.flush());
+      await runtime.finish(time, gateway);
     }
   };

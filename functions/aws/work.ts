@@ -14,11 +14,11 @@ const keepHidden = (runtime: Runtime, receipt: string): (() => Promise<void>) =>
   const { queue, clock, log } = runtime;
   const over = new AbortController();
   const renew = async (): Promise<void> => {
-    while (queue !== undefined) {
+    for (;;) {
       await clock.sleep(beatMs, over.signal);
       if (over.signal.aborted) return;
       try {
-        await (await queue()).extend(receipt, hiddenSeconds);
+        await (await queue?.())?.extend(receipt, hiddenSeconds);
       } catch (cause) {
         log.error("a message's invisibility could not be renewed", { cause });
       }
@@ -66,10 +66,6 @@ export const createWorker =
       );
       return { batchItemFailures: failed.flat() };
     } finally {
-      for (const work of runtime.background) time.waitUntil(work);
-      const flush = async (): Promise<void> => gateway?.flush();
-      await time.finish(() =>
-        flush().catch((cause: unknown) => runtime.log.error("usage could not be written", { cause })),
-      );
+      await runtime.finish(time, gateway);
     }
   };
