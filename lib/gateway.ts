@@ -194,7 +194,8 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
     services,
     work: async (id: string, over?: AbortSignal): Promise<void> => {
       const place = parseThreadRef(id);
-      if (place === undefined || services.threads === undefined) return;
+      if (place === undefined) throw new GatewayError("invalid_request", "The message names no job.");
+      if (services.threads === undefined) throw new GatewayError("not_implemented", "Nothing is stored here.");
       const { turns } = await services.threads();
       await turns.work(place.space, place.thread, over);
     },

@@ -24,7 +24,7 @@ export type LocalSqs = {
   stop: () => Promise<void>;
 };
 
-export const sqsCredentials = { accessKeyId: "local", secretAccessKey: "local" };
+const sqsCredentials = { accessKeyId: "local", secretAccessKey: "local" };
 
 /** `visibilitySeconds`: how long a received message is hidden; `receives`: how often it may be before it is dead. */
 export const startSqs = async (visibilitySeconds = 1, receives = 2): Promise<LocalSqs> => {
