@@ -68,7 +68,10 @@ const answer = async (runtime: Runtime, event: HttpEvent, context: Context, open
   try {
     received = receive(event);
   } catch (thrown) {
-    return unreadable(toGatewayError(thrown));
+    // Only who invokes the function by hand can leave half of an event out.
+    return unreadable(
+      thrown instanceof GatewayError ? thrown : new GatewayError("invalid_request", "The event can't be read."),
+    );
   }
   const { call, identity } = received;
   delete call.headers["x-heddle-origin"];

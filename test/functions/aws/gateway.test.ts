@@ -149,7 +149,8 @@ test("the way in: a wrong secret is refused before all else, both values of a ro
 
 test("what is no HTTP event gets a 400", async () => {
   const { handler } = setUp(yaml());
-  expect((await invoke(handler, { nothing: true } as never)).prelude.statusCode).toBe(400);
+  for (const event of [null, {}, { Records: [] }, { rawPath: "/" }, { httpMethod: "GET" }, { rawPath: 1, headers: 2 }])
+    expect((await invoke(handler, event as never)).prelude.statusCode, JSON.stringify(event)).toBe(400);
 });
 
 test("a configuration that can't be used: the caller's own envelope, and the reason in the log alone", async () => {
@@ -215,6 +216,21 @@ test("a way out that breaks in the middle ends the invocation, without a throw",
     onChunk: (_text, stream) => stream.destroy(new Error("socket hang up")),
   });
   await expect(cut).resolves.toBeDefined();
+});
+
+test("an identity that the platform has proven needs no key; one that is nobody here does", async () => {
+  const { handler } = setUp(
+    `auth: { identities: [{ arn: "arn:aws:iam::123456789012:role/app-*", tenant: acme, roles: [member] }] }`,
+  );
+  const by = async (role: string): Promise<number> => {
+    const event = urlEvent({ path: "/v1/models" });
+    const userArn = `arn:aws:sts::123456789012:assumed-role/${role}/session`;
+    const authorizer = { iam: { userArn, accountId: "123456789012" } };
+    const got = await invoke(handler, { ...event, requestContext: { ...event.requestContext, authorizer } });
+    return got.prelude.statusCode;
+  };
+  expect(await by("app-one")).toBe(200);
+  expect(await by("other")).toBe(401);
 });
 
 test("many invocations at once share nothing", async () => {

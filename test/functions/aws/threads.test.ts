@@ -188,6 +188,42 @@ describe.skipIf(!haveJava())("on DynamoDB, SQS and S3", () => {
     expect((await running).text).toContain("response-end");
   });
 
+  test("the deadline on each wire's own way to a thread, whole and streamed: an error, a run that is named, a clean end", async () => {
+    const on = instance();
+    const pace = { "x-echo-pace": "250" };
+    const said = "one two three four five six seven eight";
+    const turns = [{ role: "user", content: said }];
+    const parts = { contents: [{ role: "user", parts: [{ text: said }] }] };
+    const asked: readonly (readonly [string, object, RegExp])[] = [
+      ["/v1/chat/completions", { model: "echo/echo", stream: true, messages: turns }, /"error":\{"message":"The time/],
+      [
+        "/v1/messages",
+        { model: "echo/echo", stream: true, max_tokens: 99, messages: turns },
+        /event: error\ndata: .+The time/,
+      ],
+      [
+        "/v1/responses",
+        { model: "echo/echo", stream: true, input: said },
+        /event: (?:error|response\.failed)\ndata: .+The time/,
+      ],
+      ["/v1beta/models/echo/echo:streamGenerateContent?alt=sse", parts, /"error": ?\{.*The time/],
+      ["/v1beta/models/echo/echo:streamGenerateContent", parts, /"error": ?\{[^]*The time[^]*\]\s*$/],
+      ["/v1/chat/completions", { model: "echo/echo", messages: turns }, /^\{"error":\{"message":"The time/],
+    ];
+    await Promise.all(
+      asked.map(async ([path, body, pattern]) => {
+        const thread = await newThread(on);
+        const headers = { ...pace, "heddle-thread": thread };
+        const got = await on.call("POST", path, body, headers, { remainingMs: 2_400 });
+        const run = got.prelude.headers["heddle-run"] ?? "none";
+        expect(got.text, path).toMatch(pattern);
+        expect(got.text, path).toContain(`/v1/threads/${thread}/runs/${run}/events?after=`);
+        const ended = json(await on.call("GET", `/v1/threads/${thread}/runs/${run}`));
+        expect(ended["status"], path).toBe("failed");
+      }),
+    );
+  });
+
   test("a background run goes through the queue: delivered twice, it runs once", async () => {
     const [one, two, three] = [instance(), instance(), instance()];
     const thread = await newThread(one);
