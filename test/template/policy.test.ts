@@ -111,6 +111,15 @@ describe("roles", () => {
     );
   });
 
+  test("a restored table takes the place of the stack's own, for the functions and their roles", () => {
+    const restored = resolveTemplate(template, { RestoredTable: "heddle-restored" });
+    const text = JSON.stringify(restored.resources["GatewayRole"]);
+    expect(text).toContain("table/heddle-restored/index/index");
+    expect(text).not.toContain("att(Table.Arn)");
+    expect(restored.outputs["TableName"]).toBe("heddle-restored");
+    expect(JSON.stringify(restored.resources["Worker"])).toContain('"HEDDLE_TABLE":"heddle-restored"');
+  });
+
   test("the smoke test may invoke the new version alone", () => {
     const invoking = allowedOf(everything["SmokeRole"]?.Properties ?? {}).filter(({ actions }) =>
       actions.includes("lambda:InvokeFunction"),
