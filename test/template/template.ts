@@ -5,7 +5,7 @@ import { isMap, isScalar, isSeq, parse, type CollectionTag, type ScalarTag } fro
 export type Value = string | number | boolean | null | Value[] | { [name: string]: Value };
 export type Dictionary = { [name: string]: Value };
 
-export type Resource = {
+type Resource = {
   Type: string;
   Condition?: string;
   Properties?: Dictionary;

@@ -4,7 +4,7 @@ import { isObject, parseJson } from "../../../lib/model/json.ts";
 import { invoke, type HttpAnswer } from "./invoke.ts";
 import { createAws, type Aws, type Environment } from "./signed.ts";
 
-export type HookEvent = { DeploymentId: string; LifecycleEventHookExecutionId: string };
+type HookEvent = { DeploymentId: string; LifecycleEventHookExecutionId: string };
 
 export type SmokeOptions = {
   /**
@@ -21,8 +21,8 @@ export type SmokeOptions = {
 
 export type Hook = (event: HookEvent) => Promise<{ status: "Succeeded" | "Failed" }>;
 
-/** A provider may be busy once: only what fails again and again is the version's fault. */
-const tries = 3;
+/** A provider may be busy, and a new right takes some seconds to be known: only what fails again and again is the version's fault. */
+const tries = 5;
 const pauseMs = 2_000;
 /** All of it, within the function's own 120 s, so that CodeDeploy is told and need not wait an hour. */
 const totalMs = 80_000;

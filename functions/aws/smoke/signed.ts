@@ -5,7 +5,7 @@ import { signV4 } from "../../../lib/providers/aws-sigv4.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export type AwsCall = {
+type AwsCall = {
   service: "lambda" | "codedeploy" | "secretsmanager";
   path: string;
   headers: Headers;
