@@ -53,12 +53,6 @@ const acts = {
     );
     stream.end();
   },
-  "/left-undone": async (_event, out) => {
-    setTimeout(() => console.log("done after the answer"), 50);
-    const stream = head(out, 200);
-    stream.write("ok");
-    stream.end();
-  },
   "/plain": async (_event, out) => {
     out.write("no head");
     out.end();
