@@ -84,7 +84,7 @@ describe.skipIf(entry === undefined)("the local Lambda", () => {
   test("a throw after the first byte cuts the connection", async () => {
     const response = await fetch(`${lambda.url}/breaks`);
     expect(response.status).toBe(200);
-    await expect(response.text()).rejects.toThrow();
+    await expect(response.text()).rejects.toThrow("terminated");
   });
 
   test("a process that ends is a 502, and the next call gets a new one", async () => {
@@ -148,7 +148,7 @@ describe.skipIf(entry === undefined)("the local Lambda's limits", () => {
   test("a client that is dropped changes nothing for the function (F54)", async () => {
     const lambda = await start({ dropAfter: 1 });
     const response = await fetch(`${lambda.url}/chunks`);
-    await expect(response.text()).rejects.toThrow();
+    await expect(response.text()).rejects.toThrow("terminated");
     await until(() => lambda.logs.some((line) => line.startsWith("REPORT ")), "the invocation ended");
     expect(lambda.logs.find((line) => line.startsWith("REPORT "))).not.toContain("error");
     await lambda.stop();
