@@ -24,7 +24,8 @@ const leanBuiltins: Plugin = {
         : { path: name, namespace: kind === "require-call" ? "builtin-cjs" : "builtin" };
     });
     bundler.onLoad({ filter: /.*/, namespace: "builtin" }, async ({ path }) => {
-      const module = (await import(`node:${path}`)) as Record<string, unknown>;
+      const specifier = `node:${path}`;
+      const module = (await import(specifier)) as Record<string, unknown>;
       const names = Object.keys(module).filter((name) => name !== "default" && /^[A-Za-z_$][\w$]*$/.test(name));
       // Marked pure, so that names nobody takes are never read: some are getters that load all of fetch (48 ms).
       const taken = names.map((name) => `export const ${name} = /* @__PURE__ */ take("${name}");`);
