@@ -6,12 +6,13 @@ import { parseArgs } from "node:util";
 import { UsageError } from "../cli/io.ts";
 import { createFunction, type LocalFunction } from "./function.ts";
 import { startFront } from "./front.ts";
+import type { QueueSource } from "./queue-source.ts";
 import { replay } from "./replay.ts";
 import { findRuntimeClient } from "./runtime-client.ts";
 
 const usage = `npm run lambda [-- [event file] [options]]
 
-  Without a file: the gateway behind a Function URL, http://127.0.0.1:8788
+  Without a file: the gateway behind a Function URL, http://127.0.0.1:8788; with HEDDLE_QUEUE_URL the worker on that queue as well
   With one (events/*.json): invokes the function it is meant for, and prints the answer as it streams
 
   --port N          of the Function URL (8788)
@@ -75,6 +76,12 @@ const environment = (): Record<string, string> =>
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
+/** Loaded where there is a queue: it brings an SDK. */
+const workFrom = async (url: string, worker: LocalFunction): Promise<QueueSource> => {
+  const { startQueueSource } = await import("./queue-source.ts");
+  return startQueueSource(worker, { url, log: say });
+};
+
 const run = async (): Promise<number> => {
   const options = read(process.argv.slice(2));
   if (options.help) {
@@ -93,17 +100,19 @@ const run = async (): Promise<number> => {
     say(client.problem);
     return 1;
   }
-  const { memoryMb, timeoutMs, cold, dropAfter, port } = options;
-  const target: LocalFunction = createFunction({
-    runtimeClient: client.entry,
-    bundle,
-    name: `heddle-${name}`,
-    env: environment(),
-    memoryMb,
-    timeoutMs,
-    cold,
-    log: say,
-  });
+  const { memoryMb, timeoutMs, cold, dropAfter, port, dist } = options;
+  const open = (which: string): LocalFunction =>
+    createFunction({
+      runtimeClient: client.entry,
+      bundle: resolve(dist, "aws", which),
+      name: `heddle-${which}`,
+      env: environment(),
+      memoryMb,
+      timeoutMs,
+      cold,
+      log: say,
+    });
+  const target = open(name);
   if (event !== undefined) {
     const failed = await replay(target, event, {
       out: (bytes) => void process.stdout.write(bytes),
@@ -115,12 +124,16 @@ const run = async (): Promise<number> => {
   }
   const front = await startFront(target, { port, dropAfter });
   say(`Function URL: ${front.url}`);
+  const queue = process.env["HEDDLE_QUEUE_URL"];
+  const worker = queue === undefined ? undefined : open("worker");
+  const source = worker === undefined || queue === undefined ? undefined : await workFrom(queue, worker);
   await new Promise<void>((done) => {
     process.once("SIGINT", done);
     process.once("SIGTERM", done);
   });
   await front.stop();
-  await target.stop();
+  await source?.stop();
+  await Promise.all([target.stop(), worker?.stop()]);
   return 0;
 };
 
