@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { type Outcome, startInstance, type Instance } from "../functions/local/lambda/instance.ts";
 import { createPreludeDecoder } from "../functions/local/lambda/prelude.ts";
 import { findRuntimeClient } from "../functions/local/lambda/runtime-client.ts";
+import { bundleLambda, lambdaNames } from "../scripts/bundle.ts";
 import { limitCpu } from "./cold/limit.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -60,13 +61,13 @@ const event = {
   isBase64Encoded: false,
 };
 
+/** As it is deployed: with its configuration built in. */
+const dist = here("../dist/bench");
+if (lambdaNames.includes("gateway")) await bundleLambda(dist, "gateway", { config: here("./heddle.yaml") });
+
 const subjects = [
-  { name: "empty streaming handler", bundle: here("./cold/empty"), env: {} },
-  {
-    name: "pass-through with a key check",
-    bundle: here("../dist/aws/gateway"),
-    env: { HEDDLE_CONFIG: here("./heddle.yaml") },
-  },
+  { name: "empty streaming handler", bundle: here("./cold/empty") },
+  { name: "pass-through with a key check", bundle: `${dist}/aws/gateway` },
 ].filter(({ name, bundle }) => {
   const there = existsSync(`${bundle}/index.mjs`);
   if (!there) say(`No ${bundle}: "${name}" is left out.`);
@@ -98,7 +99,7 @@ const call = async (instance: Instance): Promise<Call> => {
 type Sample = { cold: number; init: number; warm: number[]; peak: number };
 
 const sample = async (
-  { bundle, env }: (typeof subjects)[number],
+  { bundle }: (typeof subjects)[number],
   wrap?: (command: readonly string[]) => readonly string[],
 ): Promise<Sample> => {
   const lines: string[] = [];
@@ -107,7 +108,7 @@ const sample = async (
     runtimeClient,
     bundle,
     name: "bench",
-    env: { PATH: process.env["PATH"] ?? "", ...env },
+    env: { PATH: process.env["PATH"] ?? "" },
     memoryMb: 512,
     timeoutMs: 30_000,
     log: (line) => lines.push(line),

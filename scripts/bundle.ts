@@ -1,6 +1,6 @@
 // How bundles are made: minified ESM, split so that a vendor's SDK loads only when it is used, built-in modules taken without the ESM loader (it loads all of undici).
 import { existsSync } from "node:fs";
-import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { builtinModules } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
@@ -16,21 +16,24 @@ const builtins = new Set(builtinModules.filter((name) => !name.startsWith("_")))
 const leanBuiltins: Plugin = {
   name: "lean-builtins",
   setup: (bundler) => {
-    bundler.onResolve({ filter: /^(?:node:)?[a-z_/0-9]+$/ }, ({ path, kind }) => {
+    bundler.onResolve({ filter: /^(?:node:)?[a-z_/0-9]+$/ }, ({ path, kind, importer }) => {
       const name = path.replace(/^node:/, "");
       if (!builtins.has(name) && !path.startsWith("node:")) return undefined;
       return kind === "dynamic-import"
         ? { path: `node:${name}`, external: true }
-        : { path: name, namespace: kind === "require-call" ? "builtin-cjs" : "builtin" };
+        : kind === "require-call"
+          ? { path: name, namespace: "builtin-cjs" }
+          : // One for each importer: a shared one would read, at the start, what only some late chunk takes.
+            { path: `${name} for ${importer}`, namespace: "builtin", pluginData: name };
     });
-    bundler.onLoad({ filter: /.*/, namespace: "builtin" }, async ({ path }) => {
-      const specifier = `node:${path}`;
+    bundler.onLoad({ filter: /.*/, namespace: "builtin" }, async ({ pluginData }) => {
+      const specifier = `node:${String(pluginData)}`;
       const module = (await import(specifier)) as Record<string, unknown>;
       const names = Object.keys(module).filter((name) => name !== "default" && /^[A-Za-z_$][\w$]*$/.test(name));
       // Marked pure, so that names nobody takes are never read: some are getters that load all of fetch (48 ms).
       const taken = names.map((name) => `export const ${name} = /* @__PURE__ */ take("${name}");`);
       return {
-        contents: `const m = process.getBuiltinModule("node:${path}");\nconst take = (name) => m[name];\nexport default m;\n${taken.join("\n")}`,
+        contents: `const m = process.getBuiltinModule("${specifier}");\nconst take = (name) => m[name];\nexport default m;\n${taken.join("\n")}`,
         loader: "js",
       };
     });
@@ -78,7 +81,10 @@ const common = {
   legalComments: "none",
   metafile: true,
   plugins: [leanBuiltins, undiciAgent, yamlModule],
-  banner: { js: 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);' },
+  // For what packages require at run time; made when it is called, as most chunks never call it.
+  banner: {
+    js: 'const require=(id)=>process.getBuiltinModule("node:module").createRequire(import.meta.url)(id);',
+  },
   logLevel: "warning",
 } as const satisfies BuildOptions;
 
@@ -101,16 +107,25 @@ export const lambdaNames = ["gateway", "worker", "sweeper", "smoke"].filter((nam
   existsSync(join(root, `functions/aws/${name}.ts`)),
 );
 
+export type LambdaBundle = {
+  /** Where it begins. Default: functions/aws/`name`.ts. */
+  source?: string;
+  /** A heddle.yaml. Default: the project's own, where there is one. */
+  config?: string;
+};
+
+/** The configuration as its reader has it fastest (see lib/config/file.ts): YAML takes longer to load than all the rest to start. */
+const compiledConfig = async (path: string): Promise<string> => {
+  const { parse } = await import("yaml");
+  return JSON.stringify(parse(await readFile(path, "utf8")));
+};
+
 /**
- * One function on Lambda, in `out`/aws/`name`: `index.mjs`, which exports `handler`, its chunks, and heddle.yaml where the project has
- * one. The folder is whole in itself. Source maps lie apart, in `out`/maps: they are not deployed, and Node would read them at a cold start.
- * `source`: where it begins, if not in functions/aws.
+ * One function on Lambda, in `out`/aws/`name`: `index.mjs`, which exports `handler`, its chunks, and heddle.yaml. The folder is whole
+ * in itself. Source maps lie apart, in `out`/maps: they are not deployed, and Node would read them at a cold start.
  */
-export const bundleLambda = async (
-  out: string,
-  name: string,
-  source = `functions/aws/${name}.ts`,
-): Promise<Metafile> => {
+export const bundleLambda = async (out: string, name: string, options: LambdaBundle = {}): Promise<Metafile> => {
+  const { source = `functions/aws/${name}.ts`, config = join(root, "heddle.yaml") } = options;
   const folder = resolve(out, "aws", name);
   const maps = resolve(out, "maps/aws", name);
   await Promise.all([folder, maps].map((each) => rm(each, { recursive: true, force: true })));
@@ -129,8 +144,7 @@ export const bundleLambda = async (
     await mkdir(dirname(to), { recursive: true });
     await writeFile(to, contents);
   }
-  const config = join(root, "heddle.yaml");
-  if (existsSync(config)) await cp(config, join(folder, "heddle.yaml"));
+  if (existsSync(config)) await writeFile(join(folder, "heddle.yaml"), await compiledConfig(config));
   return metafile;
 };
 

@@ -1,9 +1,10 @@
 // What is deployed to Lambda: each folder whole in itself, small at its start, SDKs in chunks that load when they are used.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import type { Metafile } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadConfig } from "../../lib/config.ts";
 import { bundleLambda, eagerFiles, lambdaNames } from "../../scripts/bundle.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -61,6 +62,17 @@ describe.each(lambdaNames)("the bundle of %s", (name) => {
     });
     expect(mixed).toEqual([]);
   });
+});
+
+test("the configuration is built in, in the form that is read fastest", async () => {
+  const config = join(out, "given.yaml");
+  writeFileSync(config, "# Said once.\nmodels:\n  fast: echo/echo # the quickest\n");
+  await bundleLambda(out, "gateway", { config });
+  const readFile = (path: string): string | undefined =>
+    path === "heddle.yaml" ? readFileSync(join(out, "aws/gateway", path), "utf8") : undefined;
+  expect(readFile("heddle.yaml")).toBe('{"models":{"fast":"echo/echo"}}');
+  const { models } = await loadConfig({ env: {}, readFile });
+  expect(models).toEqual([{ name: "fast", strategy: "fallback", targets: ["echo/echo"] }]);
 });
 
 test("there are functions to bundle", () => {
