@@ -21,8 +21,8 @@ import { createServices, type Platform } from "./services.ts";
 export type Gateway = ((call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>) & {
   /** For those who work beside its routes: the commands. */
   services: ReturnType<typeof createServices>;
-  /** What a queue's message is about; rejects where it should come again. */
-  work: (id: string) => Promise<void>;
+  /** What a queue's message is about; rejects where it should come again. `over`: see `Invocation`. */
+  work: (id: string, over?: AbortSignal) => Promise<void>;
   /** Ends what died, deletes what is past its end, wakes what waits: to be called every few seconds or minutes, anywhere. */
   sweep: () => Promise<void>;
   /** Writes what was gathered: to be called before the process ends. */
@@ -192,11 +192,12 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
 
   return Object.assign(handle, {
     services,
-    work: async (id: string): Promise<void> => {
+    work: async (id: string, over?: AbortSignal): Promise<void> => {
       const place = parseThreadRef(id);
-      if (place === undefined || services.threads === undefined) return;
+      if (place === undefined) throw new GatewayError("invalid_request", "The message names no job.");
+      if (services.threads === undefined) throw new GatewayError("not_implemented", "Nothing is stored here.");
       const { turns } = await services.threads();
-      await turns.work(place.space, place.thread);
+      await turns.work(place.space, place.thread, over);
     },
     sweep: async (): Promise<void> => {
       if (services.threads !== undefined) await (await services.threads()).turns.sweep();

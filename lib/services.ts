@@ -40,6 +40,8 @@ export type Platform = {
   sleeps?: boolean;
   /** Where the pepper of keys comes from. Without it only the configuration's keys are known. */
   secrets?: Secrets;
+  /** Where calls are counted besides the process's own numbers: a line a call, where no one comes to read those. */
+  counters?: Pick<Metrics, "record" | "budgetAlert">;
   /** True once the process has begun to end: readiness says so. */
   draining?: () => boolean;
 };
@@ -119,6 +121,7 @@ export const createServices = (platform: Platform, config: HeddleConfig): Servic
       write: (record, { caller, thread, waitUntil }, permit) => {
         streamOver?.();
         metrics.record(record);
+        platform.counters?.record(record);
         platform.log.call(record);
         const settling = accounting.record(record, caller, thread, permit);
         if (settling !== undefined) waitUntil(settling);
@@ -149,6 +152,7 @@ export const createServices = (platform: Platform, config: HeddleConfig): Servic
     priceVersion: (provider, model) => priceVersionOf(registry.kindOf(provider), provider, model),
     tell: async (alert) => {
       metrics.budgetAlert(alert.rule, alert.share);
+      platform.counters?.budgetAlert(alert.rule, alert.share);
       const { tenant, rule, share } = alert;
       platform.log.warn("a budget is nearly spent", { tenant, rule, share });
       const { webhook } = config.limits;

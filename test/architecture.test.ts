@@ -22,7 +22,7 @@ const allowed: Record<string, readonly string[]> = {
   remote: ["model"],
   stores: ["model", "remote"],
   threads: ["model", "stores", "blobs", "queues"],
-  queues: ["model"],
+  queues: ["model", "remote"],
   blobs: ["model", "remote"],
   config: ["model", "config-types", "providers", "wires", "auth"],
   "config-types": ["providers", "wires", "auth"],
@@ -48,7 +48,7 @@ const allowed: Record<string, readonly string[]> = {
 };
 
 /** Packages that only providers, the implementations of ports and functions may load: the vendors' SDKs. */
-const mayLoadSdk: ReadonlySet<string> = new Set(["providers", "stores", "blobs"]);
+const mayLoadSdk: ReadonlySet<string> = new Set(["providers", "stores", "blobs", "queues", "secrets"]);
 const vendorSdk = /^(?:openai|@anthropic-ai\/|@google\/|@aws-sdk\/|@azure\/|@smithy\/)/;
 
 const filesUnder = (folder: string): string[] =>
@@ -110,9 +110,14 @@ describe("architecture", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("stores and blobs are known by their ports alone: only functions choose an implementation", () => {
-    const ports = new Set(["lib/stores/table.ts", "lib/blobs/blobs.ts", "lib/secrets/secrets.ts"]);
-    const implemented = new Set(["stores", "blobs", "secrets"]);
+  test("stores, blobs, queues and secrets are known by their ports alone: only functions choose an implementation", () => {
+    const ports = new Set([
+      "lib/stores/table.ts",
+      "lib/blobs/blobs.ts",
+      "lib/secrets/secrets.ts",
+      "lib/queues/queue.ts",
+    ]);
+    const implemented = new Set(["stores", "blobs", "secrets", "queues"]);
     const wrong = imports.flatMap(({ from, specifier }) => {
       if (!specifier.startsWith(".")) return [];
       const to = relative(root, resolve(dirname(from), specifier));
@@ -124,9 +129,12 @@ describe("architecture", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("the SDKs of stores and blobs load when one is opened, not before", () => {
+  test("the SDKs of stores, blobs, queues and secrets load when one is opened, not before", () => {
     const wrong = imports.flatMap(({ from, specifier, typeOnly, dynamic }) =>
-      vendorSdk.test(specifier) && ["stores", "blobs"].includes(layerOf(from)) && !typeOnly && !dynamic
+      vendorSdk.test(specifier) &&
+      ["stores", "blobs", "queues", "secrets"].includes(layerOf(from)) &&
+      !typeOnly &&
+      !dynamic
         ? [`${relative(root, from)} -> ${specifier}`]
         : [],
     );

@@ -1,8 +1,8 @@
 // Blobs in S3, or whatever speaks its protocol. The role needs `s3:ListBucket` besides reading and writing objects: without it
 // S3 answers 403 for what isn't there, which is an outage here.
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
-import { GatewayError } from "../model/error.ts";
-import { defaultPolicy, neverSent, persist, type Attempt, type RetryPolicy, type Verdict } from "../remote/persist.ts";
+import { awsJudge } from "../remote/aws.ts";
+import { defaultPolicy, persist, type Attempt, type RetryPolicy } from "../remote/persist.ts";
 import { objectName, type Blobs } from "./blobs.ts";
 import { hashOf, intact } from "./hash.ts";
 
@@ -15,25 +15,7 @@ export type S3BlobsOptions = {
   readonly policy?: Partial<RetryPolicy>;
 };
 
-/** 4xx answers that pass with time. */
-const passing: ReadonlySet<string> = new Set(["RequestTimeout", "SlowDown", "TooManyRequests", "ThrottlingException"]);
-
-const statusOf = (error: Error): number | undefined => {
-  const metadata: unknown = "$metadata" in error ? error.$metadata : undefined;
-  return typeof metadata === "object" && metadata !== null && "httpStatusCode" in metadata
-    ? Number(metadata.httpStatusCode)
-    : undefined;
-};
-
-const judge = (error: unknown): Verdict => {
-  if (!(error instanceof Error)) return "unknown";
-  const status = statusOf(error);
-  if (neverSent(error) || passing.has(error.name) || status === 429) return "refused";
-  if (status === undefined || status < 400 || status >= 500) return "unknown";
-  return {
-    final: new GatewayError("storage", `S3 refused a request: ${error.name}.`, { cause: error, retryable: false }),
-  };
-};
+const judge = awsJudge("S3");
 
 /** Opens the bucket, which must be there. Loads the SDK; sends nothing yet. */
 export const openS3Blobs = async (options: S3BlobsOptions): Promise<Blobs> => {

@@ -25,6 +25,20 @@ type Source = {
   lineOf: (path: Path) => number | undefined;
 };
 
+/**
+ * What a build writes instead of YAML: JSON as `JSON.stringify` writes it, which needs no parser that takes longer to load than all
+ * the rest to start. Any other JSON is read as the YAML it is, which tells lines, and a key that stands twice.
+ */
+const parseCanonical = (text: string): Source | undefined => {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return JSON.stringify(value) === text ? { value, lineOf: () => undefined } : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
 const isPair = (item: unknown): item is Pair<Node, Node | null> =>
   typeof item === "object" && item !== null && "key" in item;
 
@@ -116,7 +130,7 @@ export const readConfigFile = async (env: Environment, readFile: ReadFile, path?
     const text = readFile(source);
     if (text === undefined) continue;
     const [parsedText, { configSchema }, { problemsOf }] = await Promise.all([
-      parseText(source, text),
+      parseCanonical(text) ?? parseText(source, text),
       import("./schema.ts"),
       import("./issues.ts"),
     ]);

@@ -40,6 +40,11 @@ export type Invocation = {
   signal: AbortSignal;
   /** Milliseconds since the epoch by which the answer must be whole; Infinity where there is no bound. */
   deadline: number;
+  /**
+   * Fires with an error some seconds after `signal` does for the deadline: what outlives its caller (a run) is then to end by itself, before
+   * the process is stopped. Absent where processes live on.
+   */
+  over?: AbortSignal;
   /** Work that may end after the answer; the platform finishes it before it sleeps (F56). */
   waitUntil: (work: Promise<unknown>) => void;
   identity?: PlatformIdentity;

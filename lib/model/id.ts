@@ -3,6 +3,9 @@
 /** The 62 letters and digits: safe in paths, headers and every wire. */
 export const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+/** Request ids come from callers where they look like one, so that a trace can span systems. */
+export const requestIdPattern = /^[A-Za-z0-9._-]{8,128}$/;
+
 const pool = new Uint8Array(4_096);
 let next = pool.length;
 

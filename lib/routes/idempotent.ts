@@ -126,7 +126,9 @@ const carryOut = async (
     await quietly(abandonIdempotent(store, token));
   };
   try {
-    const signal = isChat(context.call.path) ? context.invocation.signal : new AbortController().signal;
+    const signal = isChat(context.call.path)
+      ? context.invocation.signal
+      : (context.invocation.over ?? new AbortController().signal);
     const reply = await route.handle({ ...context, invocation: { ...context.invocation, signal }, begun });
     if (named !== undefined) return reply;
     const { status, body } = reply;

@@ -36,6 +36,7 @@ export const turnCall = ({ caller, trace, invocation }: RouteContext): TurnCall 
   principal: caller,
   trace,
   waitUntil: invocation.waitUntil,
+  ...(invocation.over === undefined ? {} : { over: invocation.over }),
 });
 
 /** Client headers that a provider may want, kept with the run: whoever carries it out has no client. */

@@ -10,13 +10,15 @@ export type CachedOptions = {
   missMs?: number;
   /** How long a vault that threw is left alone. Default 10 seconds. */
   pauseMs?: number;
+  /** Takes the vault's answer that nobody waits for: a platform that sleeps after each call waits for it. It never rejects. */
+  background?: (asking: Promise<unknown>) => void;
 };
 
 type Entry = { value: string | undefined; at: number; failedAt: number };
 
 /** The names come from code, never from callers: the cache needs no bound. */
 export const createCachedSecrets = (vault: Secrets, options: CachedOptions): Secrets => {
-  const { now, ttlMs = 300_000, missMs = 10_000, pauseMs = 10_000 } = options;
+  const { now, ttlMs = 300_000, missMs = 10_000, pauseMs = 10_000, background } = options;
   const entries = new Map<string, Entry>();
   const asking = new Map<string, Promise<string | undefined>>();
 
@@ -54,6 +56,7 @@ export const createCachedSecrets = (vault: Secrets, options: CachedOptions): Sec
       if (age < ttlMs || now() - entry.failedAt < pauseMs) return entry.value;
       const asked = once(name);
       if (age >= 2 * ttlMs) return asked;
+      background?.(asked);
       // It never rejects here: there is a value to fall back on.
       return entry.value;
     },

@@ -246,7 +246,13 @@ export const startNext = async (store: ThreadStore, space: string, thread: strin
     if (next === undefined || head.run !== undefined || head.parked !== undefined) return undefined;
     const item = await store.table.get(runAt(space, thread, next));
     if (item === undefined) throw new GatewayError("internal", "A queued run is missing.");
-    const begun = await begin(store, head, decodeRun(item), await queuedInput(store, head, item), undefined, { rest });
+    const input = await queuedInput(store, head, item).catch(async (thrown: unknown) => {
+      // Another has begun it between the two reads, and its input is gone: the head tells.
+      if ((await findHead(store, space, thread))?.queue[0] === next) throw thrown;
+      return undefined;
+    });
+    if (input === undefined) continue;
+    const begun = await begin(store, head, decodeRun(item), input, undefined, { rest });
     if (begun.ok) {
       store.hub.wake(next);
       return begun.started;

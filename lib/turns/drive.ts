@@ -74,6 +74,7 @@ class Driver {
   readonly #trace: Trace;
   readonly #meter: Meter;
   readonly #admission: Admission;
+  readonly #over: AbortSignal | undefined;
   readonly #writer: EventWriter;
   readonly #folder = createFolder();
   readonly #seen = estimator();
@@ -87,8 +88,10 @@ class Driver {
     trace: Trace,
     meter: Meter,
     admission: Admission,
+    over: AbortSignal | undefined,
   ) {
     const { lease } = started;
+    this.#over = over;
     this.#admission = admission;
     this.#services = services;
     this.#started = started;
@@ -107,7 +110,8 @@ class Driver {
     const { store } = this.#services;
     const { lease } = this.#started;
     const held = holdLease(store, lease);
-    const signal = AbortSignal.any([held.signal, this.#writer.lost]);
+    const over = this.#over;
+    const signal = AbortSignal.any([held.signal, this.#writer.lost, ...(over === undefined ? [] : [over])]);
     let failure: GatewayError | undefined;
     try {
       const answer = await this.#ask(signal);
@@ -133,6 +137,7 @@ class Driver {
     // What was answered whole stands, though somebody cancelled it in its last moment.
     if (this.#final?.type === "response-end") failure = undefined;
     else if (held.signal.aborted) failure = toGatewayError(held.signal.reason);
+    else if (over?.aborted === true) failure = toGatewayError(over.reason);
     else if (this.#final?.type === "error") failure ??= this.#final.error;
     const ended = await this.#store(this.#endOf(failure));
     if (failure !== undefined && this.#answer === undefined) throw failure;
@@ -292,7 +297,7 @@ export const drive = (
   services: TurnServices,
   started: Started,
   spec: RunSpec,
-  { trace, waitUntil }: Pick<TurnCall, "trace" | "waitUntil">,
+  { trace, waitUntil, over }: Pick<TurnCall, "trace" | "waitUntil" | "over">,
   admission: Admission,
 ): Driven => {
   const meter = services.models.meter({
@@ -306,7 +311,7 @@ export const drive = (
     thread: started.lease.head.id,
     waitUntil,
   });
-  const driver = new Driver(services, started, spec, trace, meter, admission);
+  const driver = new Driver(services, started, spec, trace, meter, admission, over);
   let tell: () => void = () => undefined;
   let fail: (error: unknown) => void = () => undefined;
   const begun = new Promise<void>((resolve, reject) => {

@@ -3,6 +3,7 @@
 import { createFolder } from "../wires/shared/fold.ts";
 import { encodeGeminiArray } from "../wires/gemini-generate/index.ts";
 import { clientWires } from "../wires/index.ts";
+import { cutShort, cutShortAt } from "../model/deadline.ts";
 import { GatewayError } from "../model/error.ts";
 import type { ChatResponse, StreamEvent } from "../model/event.ts";
 import type { JsonObject } from "../model/json.ts";
@@ -83,7 +84,11 @@ export async function* encodeRun(
       return;
     }
   }
-  if (options.signal?.aborted !== true && last > after) yield encoder.end();
+  const cut = cutShort(options.signal);
+  if (cut !== undefined) {
+    const error = cutShortAt(cut, run.thread, run.id, Math.max(last, after), wire.id);
+    yield encoder.push([{ type: "error", error }]) + encoder.end();
+  } else if (options.signal?.aborted !== true && last > after) yield encoder.end();
 }
 
 /** The answer of a step as one object. Throws the error that ended it. */
@@ -93,7 +98,7 @@ export const wholeAnswer = async (
   encoded: EncodedRun,
   signal?: AbortSignal,
 ): Promise<ChatResponse> => {
-  const { run } = encoded;
+  const { run, wire } = encoded;
   const folder = createFolder();
   const read = { after: run.stepFirst - 1, ...(signal === undefined ? {} : { signal }) };
   for await (const { event } of runEvents(store, caller, run.thread, run.id, read)) {
@@ -101,7 +106,10 @@ export const wholeAnswer = async (
     folder.push(named(encoded, event));
     if (event.type === "response-end") return folder.finish();
   }
-  throw new GatewayError("cancelled", "The caller has gone.");
+  const cut = cutShort(signal);
+  throw cut === undefined
+    ? new GatewayError("cancelled", "The caller has gone.")
+    : cutShortAt(cut, run.thread, run.id, run.stepFirst - 1, wire.id);
 };
 
 /** The wire that a run was asked on. */

@@ -29,12 +29,14 @@ export type Turns = {
   /** The spec that a run was begun with. */
   spec: (space: string, run: Run) => Promise<RunSpec>;
   /** Carries out the run that waits longest on a thread, if it is free, and those after it: for workers and sweepers. */
-  work: (space: string, thread: string) => Promise<void>;
+  work: (space: string, thread: string, over?: AbortSignal) => Promise<void>;
   /** Ends dead runs, deletes what is past its end, and takes up the runs that wait behind them. */
   sweep: () => Promise<void>;
 };
 
 const asJson = (spec: RunSpec): JsonObject => JSON.parse(JSON.stringify(spec)) as JsonObject;
+
+const overOf = (over: AbortSignal | undefined): { over?: AbortSignal } => (over === undefined ? {} : { over });
 
 export const createTurns = (services: TurnServices): Turns => {
   const { store, queue } = services;
@@ -43,13 +45,14 @@ export const createTurns = (services: TurnServices): Turns => {
     (await loadRequest(store, space, run)) as unknown as RunSpec;
 
   /** Runs that wait behind one that ended are taken up by whoever ended it. */
-  const next = async (space: string, thread: string, trace: Trace): Promise<void> => {
+  const next = async (space: string, thread: string, trace: Trace, over?: AbortSignal): Promise<void> => {
     for (let started = await startNext(store, space, thread); started !== undefined;) {
       const spec = await specOf(space, started.run);
       const rest: Promise<unknown>[] = [];
-      const call = { trace, waitUntil: (work: Promise<unknown>) => void rest.push(work) };
+      const call = { trace, waitUntil: (work: Promise<unknown>) => void rest.push(work), ...overOf(over) };
       const ended = await drive(services, started, spec, call, "ask").done;
       await Promise.allSettled(rest);
+      if (over?.aborted === true) return;
       started = ended?.waiting === true ? await startNext(store, space, thread) : undefined;
     }
   };
@@ -85,7 +88,7 @@ export const createTurns = (services: TurnServices): Turns => {
     const after = async (): Promise<void> => {
       const ended = await driven.done;
       if (ended?.waiting === true) {
-        if (queue === undefined) await next(head.space, head.id, trace);
+        if (queue === undefined) await next(head.space, head.id, trace, call.over);
         else await queue.send({ id: threadRef(head.space, head.id) });
       }
       if (ended !== undefined) await summarizeLater(services, head.space, head.id, spec, call);
@@ -132,7 +135,7 @@ export const createTurns = (services: TurnServices): Turns => {
       const turn = await turnOf(begun, spec, call, permit);
       if (turn.kind === "queued" && input.later === true) {
         if (queue !== undefined) await queue.send({ id: threadRef(call.caller.space, thread) });
-        else call.waitUntil(next(call.caller.space, thread, call.trace).catch(() => undefined));
+        else call.waitUntil(next(call.caller.space, thread, call.trace, call.over).catch(() => undefined));
       }
       return turn;
     },
@@ -150,7 +153,7 @@ export const createTurns = (services: TurnServices): Turns => {
       return turnOf(begun, spec, call, permit);
     },
     spec: specOf,
-    work: (space, thread) => next(space, thread, traceOf({})),
+    work: (space, thread, over) => next(space, thread, traceOf({}), over),
     sweep: async () => {
       const { waiting } = await sweep(store);
       for (const { space, thread } of waiting)

@@ -41,6 +41,8 @@ export type TurnCall = {
   trace: Trace;
   /** The run goes on when its caller has gone; the platform waits for it. */
   waitUntil: (work: Promise<unknown>) => void;
+  /** See `Invocation`. */
+  over?: AbortSignal;
 };
 
 export type Turn = {

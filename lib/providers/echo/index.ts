@@ -1,6 +1,7 @@
 // echo: a stand-in that needs no key. It speaks all four client wires, streams word by word, calls tools and uses their results, fits JSON
 // schemas, reports usage, and fails, stalls, cuts or answers long when told to (docs/echo.md). Newcomers, tests and benchmarks talk to it.
 import type { ProviderConfig } from "../../config-types.ts";
+import { cancelled } from "../../http/upstream-error.ts";
 import type { TransportResponse } from "../../http/transport.ts";
 import { GatewayError, toGatewayError, type ErrorCode } from "../../model/error.ts";
 import type { StreamEvent } from "../../model/event.ts";
@@ -40,7 +41,7 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     const left = (): void => {
       clearTimeout(timer);
-      reject(new GatewayError("cancelled", "The caller has gone."));
+      reject(signal.reason instanceof GatewayError ? signal.reason : cancelled());
     };
     const timer = setTimeout(() => {
       signal.removeEventListener("abort", left);

@@ -1,5 +1,6 @@
 // A run's events as this API streams them: bare JSON objects, each followed by a blank line. The same events always give the same bytes.
 import { outwards } from "../../chat.ts";
+import { cutShort } from "../../model/deadline.ts";
 import { type GatewayError, toGatewayError } from "../../model/error.ts";
 import type { PartDelta, StreamEvent } from "../../model/event.ts";
 import type { JsonObject } from "../../model/json.ts";
@@ -179,6 +180,8 @@ export async function* streamRun(
       if (text !== "") yield text;
       if (event.type === "response-end" || event.type === "error") return;
     }
+    const cut = cutShort(signal);
+    if (cut !== undefined) yield told(cut);
   } catch (thrown) {
     if (signal.aborted) return;
     yield told(toGatewayError(thrown));

@@ -1,5 +1,6 @@
 // A run's events as this API streams them: one frame an event, numbered, the same bytes live and replayed.
 import { clientEncoderType, eventStreamHeaders } from "../../chat/answer.ts";
+import { cutShort, cutShortAt } from "../../model/deadline.ts";
 import { GatewayError, invalid } from "../../model/error.ts";
 import type { PartDelta, StreamEvent } from "../../model/event.ts";
 import { compact, type JsonObject } from "../../model/json.ts";
@@ -85,10 +86,17 @@ async function* nativeFrames(
   spec: RunSpec,
   { oneStep, ...read }: Reading,
 ): AsyncGenerator<string> {
+  let last = read.after;
   for await (const { n, event } of runEvents(store, caller, run.thread, run.id, read)) {
+    last = n;
     yield `id: ${n}\nevent: ${event.type}\ndata: ${JSON.stringify(encodeEvent(event, run, spec))}\n\n`;
     if (oneStep && endsStep(event)) return;
   }
+  const cut = cutShort(read.signal);
+  if (cut === undefined) return;
+  // It is no event of the run, and has no number: whoever joins again goes on after the last one that has.
+  const error = cutShortAt(cut, run.thread, run.id, last);
+  yield `event: error\ndata: ${JSON.stringify(encodeEvent({ type: "error", error }, run, spec))}\n\n`;
 }
 
 /** Nothing more is said in it, unless its tools' outputs come. */
@@ -126,6 +134,8 @@ export const streamTurn = async (access: Access, turn: Turn, signal: AbortSignal
 export const stepEnd = async ({ store, caller }: Access, run: Run, signal: AbortSignal): Promise<void> => {
   const read = { after: run.stepFirst - 1, signal };
   for await (const { event } of runEvents(store, caller, run.thread, run.id, read)) if (endsStep(event)) return;
+  const cut = cutShort(signal);
+  if (cut !== undefined) throw cutShortAt(cut, run.thread, run.id, run.stepFirst - 1);
   if (signal.aborted) throw new GatewayError("cancelled", "The caller has gone.");
 };
 

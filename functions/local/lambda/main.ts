@@ -1,0 +1,145 @@
+// `npm run lambda`: the built functions under AWS's own runtime client, with a Function URL, or one event from a file.
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { UsageError } from "../cli/io.ts";
+import { createFunction, type LocalFunction } from "./function.ts";
+import { startFront } from "./front.ts";
+import type { QueueSource } from "./queue-source.ts";
+import { replay } from "./replay.ts";
+import { findRuntimeClient } from "./runtime-client.ts";
+
+const usage = `npm run lambda [-- [event file] [options]]
+
+  Without a file: the gateway behind a Function URL, http://127.0.0.1:8788; with HEDDLE_QUEUE_URL the worker on that queue as well
+  With one (events/*.json): invokes the function it is meant for, and prints the answer as it streams
+
+  --port N          of the Function URL (8788)
+  --function NAME   gateway, worker, sweeper or smoke, where the event doesn't tell
+  --memory MB       what the function may have (512)
+  --timeout S       how long a call may take (900)
+  --cold            a new process for each call
+  --drop-after N    the client leaves after N chunks; the function runs on
+  --dist FOLDER     where the bundles are (dist)
+`;
+
+const whole = (name: string, value: string): number => {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0) throw new UsageError(`--${name} must be a whole number, not ${value}`);
+  return number;
+};
+
+const read = (args: readonly string[]) => {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        port: { type: "string", default: "8788" },
+        function: { type: "string" },
+        memory: { type: "string", default: "512" },
+        timeout: { type: "string", default: "900" },
+        cold: { type: "boolean", default: false },
+        "drop-after": { type: "string", default: "0" },
+        dist: { type: "string", default: "dist" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (positionals.length > 1) throw new UsageError("one event file at most");
+    return {
+      file: positionals[0],
+      help: values.help,
+      name: values.function,
+      port: whole("port", values.port),
+      memoryMb: whole("memory", values.memory),
+      timeoutMs: whole("timeout", values.timeout) * 1000,
+      cold: values.cold,
+      dropAfter: whole("drop-after", values["drop-after"]),
+      dist: resolve(values.dist),
+    };
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError(error instanceof Error ? error.message : String(error));
+  }
+};
+
+/** The function that an event is meant for, by what sends such events. */
+const functionFor = (event: unknown): string => {
+  const { Records, source, DeploymentId } = event as { Records?: unknown; source?: string; DeploymentId?: string };
+  if (Array.isArray(Records)) return "worker";
+  if (DeploymentId !== undefined) return "smoke";
+  return source === "aws.events" || source === "aws.scheduler" ? "sweeper" : "gateway";
+};
+
+const environment = (): Record<string, string> =>
+  Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Loaded where there is a queue: it brings an SDK. */
+const workFrom = async (url: string, worker: LocalFunction): Promise<QueueSource> => {
+  const { startQueueSource } = await import("./queue-source.ts");
+  return startQueueSource(worker, { url, log: say });
+};
+
+const run = async (): Promise<number> => {
+  const options = read(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const event: unknown = options.file === undefined ? undefined : JSON.parse(readFileSync(options.file, "utf8"));
+  const name = options.name ?? (event === undefined ? "gateway" : functionFor(event));
+  const bundle = resolve(options.dist, "aws", name);
+  if (!existsSync(resolve(bundle, "index.mjs"))) {
+    say(`There is no ${bundle}/index.mjs: run \`npm run build\` first.`);
+    return 1;
+  }
+  const client = await findRuntimeClient(say);
+  if ("problem" in client) {
+    say(client.problem);
+    return 1;
+  }
+  const { memoryMb, timeoutMs, cold, dropAfter, port, dist } = options;
+  const open = (which: string): LocalFunction =>
+    createFunction({
+      runtimeClient: client.entry,
+      bundle: resolve(dist, "aws", which),
+      name: `heddle-${which}`,
+      env: environment(),
+      memoryMb,
+      timeoutMs,
+      cold,
+      log: say,
+    });
+  const target = open(name);
+  if (event !== undefined) {
+    const failed = await replay(target, event, {
+      out: (bytes) => void process.stdout.write(bytes),
+      say,
+      dropAfter,
+    });
+    await target.stop();
+    return failed ? 1 : 0;
+  }
+  const front = await startFront(target, { port, dropAfter });
+  say(`Function URL: ${front.url}`);
+  const queue = process.env["HEDDLE_QUEUE_URL"];
+  const worker = queue === undefined ? undefined : open("worker");
+  const source = worker === undefined || queue === undefined ? undefined : await workFrom(queue, worker);
+  await new Promise<void>((done) => {
+    process.once("SIGINT", done);
+    process.once("SIGTERM", done);
+  });
+  await front.stop();
+  await source?.stop();
+  await Promise.all([target.stop(), worker?.stop()]);
+  return 0;
+};
+
+try {
+  process.exitCode = await run();
+} catch (error) {
+  say(error instanceof UsageError ? `${error.message}\n\n${usage}` : String(error));
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,193 @@
+// How bundles are made: minified ESM, split so that a vendor's SDK loads only when it is used, built-in modules taken without the ESM loader (it loads all of undici).
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { builtinModules } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
+
+const root = new URL("../", import.meta.url).pathname;
+
+const builtins = new Set(builtinModules.filter((name) => !name.startsWith("_")));
+
+/**
+ * `import http from "node:http"` in ESM costs 30 ms (Node links the whole of its fetch); `process.getBuiltinModule` costs 4.
+ * Named imports are made from what the module has on this Node.
+ */
+const leanBuiltins: Plugin = {
+  name: "lean-builtins",
+  setup: (bundler) => {
+    bundler.onResolve({ filter: /^(?:node:)?[a-z_/0-9]+$/ }, ({ path, kind, importer }) => {
+      const name = path.replace(/^node:/, "");
+      if (!builtins.has(name) && !path.startsWith("node:")) return undefined;
+      return kind === "dynamic-import"
+        ? { path: `node:${name}`, external: true }
+        : kind === "require-call"
+          ? { path: name, namespace: "builtin-cjs" }
+          : // One for each importer: a shared one would read, at the start, what only some late chunk takes.
+            { path: `${name} for ${importer}`, namespace: "builtin", pluginData: name };
+    });
+    bundler.onLoad({ filter: /.*/, namespace: "builtin" }, async ({ pluginData }) => {
+      const specifier = `node:${String(pluginData)}`;
+      const module = (await import(specifier)) as Record<string, unknown>;
+      const names = Object.keys(module).filter((name) => name !== "default" && /^[A-Za-z_$][\w$]*$/.test(name));
+      // Marked pure, so that names nobody takes are never read: some are getters that load all of fetch (48 ms).
+      const taken = names.map((name) => `export const ${name} = /* @__PURE__ */ take("${name}");`);
+      return {
+        contents: `const m = process.getBuiltinModule("${specifier}");\nconst take = (name) => m[name];\nexport default m;\n${taken.join("\n")}`,
+        loader: "js",
+      };
+    });
+    // CommonJS packages take the module whole.
+    bundler.onLoad({ filter: /.*/, namespace: "builtin-cjs" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule("node:${path}");`,
+      loader: "js",
+    }));
+  },
+};
+
+/** Of undici only its dispatcher: the whole package holds a fetch, a cache and a WebSocket, and takes 30 ms to start. */
+const undiciAgent: Plugin = {
+  name: "undici-agent",
+  setup: (bundler) => {
+    bundler.onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "undici-agent" }));
+    bundler.onLoad({ filter: /.*/, namespace: "undici-agent" }, () => ({
+      contents: `export { default as Agent } from "undici/lib/dispatcher/agent.js";`,
+      resolveDir: root,
+    }));
+    // Never used here: HTTP/2 is off (`allowH2: false`) and loads node:http2 (14 ms); milo is a parser that only a variable switches on.
+    bundler.onLoad({ filter: /undici\/lib\/(?:dispatcher\/client-h2|milo\/(?:simd|no-simd))\.js$/ }, () => ({
+      contents: `module.exports = () => { throw new Error("not in this bundle"); };`,
+      loader: "js",
+    }));
+  },
+};
+
+/** `yaml` as ESM: a CommonJS package behind a dynamic import has no names to take. */
+const yamlModule: Plugin = {
+  name: "yaml-module",
+  setup: (bundler) => {
+    bundler.onResolve({ filter: /^yaml$/ }, () => ({ path: join(root, "node_modules/yaml/browser/index.js") }));
+  },
+};
+
+/**
+ * What is loaded at the start lies in one file, not in fifty: esbuild puts modules together that are reached from the same entry points, and every
+ * lazy import is one. Here each lazy module reaches all of `hubs` too, which are loaded by then. None of them may await at its top level.
+ */
+const oneStartChunk = (hubs: readonly string[]): Plugin => {
+  const paths = hubs.map((hub) => join(root, hub));
+  return {
+    name: "one-start-chunk",
+    setup: (bundler) => {
+      bundler.onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) =>
+        kind === "dynamic-import" && !paths.includes(join(resolveDir, path))
+          ? { path: join(resolveDir, path), namespace: "lazy" }
+          : undefined,
+      );
+      bundler.onLoad({ filter: /.*/, namespace: "lazy" }, ({ path }) => ({
+        contents: [
+          ...paths.map((hub) => `import ${JSON.stringify(hub)};`),
+          `export * from ${JSON.stringify(path)};`,
+        ].join("\n"),
+        resolveDir: root,
+      }));
+    },
+  };
+};
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: "esm",
+  platform: "node",
+  mainFields: ["module", "main"],
+  legalComments: "none",
+  metafile: true,
+  plugins: [leanBuiltins, undiciAgent, yamlModule],
+  // For what packages require at run time; made when it is called, as most chunks never call it.
+  banner: {
+    js: 'const require=(id)=>process.getBuiltinModule("node:module").createRequire(import.meta.url)(id);',
+  },
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+
+/** The local server, in `out`/local. */
+export const bundleLocal = async (out: string): Promise<Metafile> => {
+  await rm(join(out, "local"), { recursive: true, force: true });
+  const { metafile } = await build({
+    ...common,
+    plugins: [
+      ...common.plugins,
+      oneStartChunk(["functions/local/server.ts", "lib/config.ts", "functions/local/banner.ts"]),
+    ],
+    entryPoints: { "local/heddle": "functions/local/heddle.ts" },
+    outdir: out,
+    target: "node22",
+    chunkNames: "local/chunks/[name]-[hash]",
+    sourcemap: false,
+  });
+  return metafile;
+};
+
+/** The functions on Lambda that there are: their names are their folders' below `dist/aws`. */
+export const lambdaNames = ["gateway", "worker", "sweeper", "smoke"].filter((name) =>
+  existsSync(join(root, `functions/aws/${name}.ts`)),
+);
+
+export type LambdaBundle = {
+  /** Where it begins. Default: functions/aws/`name`.ts. */
+  source?: string;
+  /** A heddle.yaml. Default: the project's own, where there is one. */
+  config?: string;
+};
+
+/** The configuration as its reader has it fastest (see lib/config/file.ts): YAML takes longer to load than all the rest to start. */
+const compiledConfig = async (path: string): Promise<string> => {
+  const { parse } = await import("yaml");
+  return JSON.stringify(parse(await readFile(path, "utf8")));
+};
+
+/**
+ * One function on Lambda, in `out`/aws/`name`: `index.mjs`, which exports `handler`, its chunks, and heddle.yaml. The folder is whole
+ * in itself. Source maps lie apart, in `out`/maps: they are not deployed, and Node would read them at a cold start.
+ */
+export const bundleLambda = async (out: string, name: string, options: LambdaBundle = {}): Promise<Metafile> => {
+  const { source = `functions/aws/${name}.ts`, config = join(root, "heddle.yaml") } = options;
+  const folder = resolve(out, "aws", name);
+  const maps = resolve(out, "maps/aws", name);
+  await Promise.all([folder, maps].map((each) => rm(each, { recursive: true, force: true })));
+  const { metafile, outputFiles } = await build({
+    ...common,
+    entryPoints: { index: source },
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    target: "node24",
+    chunkNames: "chunks/[name]-[hash]",
+    sourcemap: "external",
+    write: false,
+  });
+  for (const { path, contents } of outputFiles) {
+    const to = path.endsWith(".map") ? join(maps, relative(folder, path)) : path;
+    await mkdir(dirname(to), { recursive: true });
+    await writeFile(to, contents);
+  }
+  if (existsSync(config)) await writeFile(join(folder, "heddle.yaml"), await compiledConfig(config));
+  return metafile;
+};
+
+/** The files that load before the first call: the entry, and all that is imported from it without waiting. */
+export const eagerFiles = ({ outputs }: Metafile): string[] => {
+  const seen = new Set<string>();
+  const walk = (path: string): void => {
+    const file = outputs[path];
+    if (file === undefined || seen.has(path)) return;
+    seen.add(path);
+    for (const { path: next, kind } of file.imports) if (kind === "import-statement") walk(next);
+  };
+  for (const [path, { entryPoint }] of Object.entries(outputs))
+    // A dynamic import is an entry point too, to esbuild.
+    if (entryPoint !== undefined && /(?:^|\/)(?:index\.mjs|heddle\.js)$/.test(path)) walk(path);
+  return [...seen];
+};
