@@ -24,7 +24,7 @@ export type Gateway = ((call: Call, invocation: Invocation, failure?: unknown) =
   /** What a queue's message is about; rejects where it should come again. `over`: see `Invocation`. */
   work: (id: string, over?: AbortSignal) => Promise<void>;
   /** Ends what died, deletes what is past its end, wakes what waits: to be called every few seconds or minutes, anywhere. */
-  sweep: () => Promise<void>;
+  sweep: (over?: AbortSignal) => Promise<void>;
   /** Writes what was gathered: to be called before the process ends. */
   flush: () => Promise<void>;
 };
@@ -199,8 +199,8 @@ export const createGateway = (platform: Platform, config: HeddleConfig): Gateway
       const { turns } = await services.threads();
       await turns.work(place.space, place.thread, over);
     },
-    sweep: async (): Promise<void> => {
-      if (services.threads !== undefined) await (await services.threads()).turns.sweep();
+    sweep: async (over?: AbortSignal): Promise<void> => {
+      if (services.threads !== undefined) await (await services.threads()).turns.sweep(over);
       await services.limiter.sweep();
     },
     flush: () => services.flush(),

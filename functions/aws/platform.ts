@@ -88,7 +88,7 @@ const variables: Readonly<Record<string, string>> = {
   "admin-key": "HEDDLE_ADMIN_KEY",
 };
 /** Asked for by name, not as variables. */
-const unnamed: ReadonlySet<string> = new Set(["pepper", "origin"]);
+const unnamed: ReadonlySet<string> = new Set(["pepper", "origin", "smoke-key"]);
 
 /** `openai` is OPENAI_API_KEY, `my-host` MY_HOST_API_KEY; a name in capitals is a variable's own. */
 const variableOf = (member: string): string =>

@@ -11,7 +11,7 @@ export const createSweeper =
     let gateway: Gateway | undefined;
     try {
       gateway = await runtime.gateway();
-      await gateway.sweep();
+      await gateway.sweep(time.over);
     } finally {
       await runtime.finish(time, gateway);
     }

@@ -31,7 +31,7 @@ export type Turns = {
   /** Carries out the run that waits longest on a thread, if it is free, and those after it: for workers and sweepers. */
   work: (space: string, thread: string, over?: AbortSignal) => Promise<void>;
   /** Ends dead runs, deletes what is past its end, and takes up the runs that wait behind them. */
-  sweep: () => Promise<void>;
+  sweep: (over?: AbortSignal) => Promise<void>;
 };
 
 const asJson = (spec: RunSpec): JsonObject => JSON.parse(JSON.stringify(spec)) as JsonObject;
@@ -154,10 +154,10 @@ export const createTurns = (services: TurnServices): Turns => {
     },
     spec: specOf,
     work: (space, thread, over) => next(space, thread, traceOf({}), over),
-    sweep: async () => {
+    sweep: async (over) => {
       const { waiting } = await sweep(store);
       for (const { space, thread } of waiting)
-        if (queue === undefined) await next(space, thread, traceOf({}));
+        if (queue === undefined) await next(space, thread, traceOf({}), over);
         else await queue.send({ id: threadRef(space, thread) });
     },
   };

@@ -169,6 +169,7 @@ test("members under the names that the configuration knows; the environment's ow
       WEBHOOK_SECRET: "g",
       pepper: "h",
       origin: "i",
+      "smoke-key": "j",
     },
   );
   expect(filled).toEqual({
