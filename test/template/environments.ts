@@ -42,6 +42,7 @@ const everything: Parameters = {
   RestApi: "on",
   SmokeModel: "openai/example",
   AlarmEmail: "alarms@example.com",
+  BedrockModels: "arn:aws:bedrock:us-east-1::foundation-model/example.model-v1:0",
   VpcSubnets: "subnet-00000000000000001,subnet-00000000000000002",
   VpcSecurityGroups: "sg-00000000000000001",
   SecretsLayerArn: arn("lambda", "layer:secrets-extension:1"),

@@ -120,6 +120,17 @@ describe("roles", () => {
     expect(JSON.stringify(restored.resources["Worker"])).toContain('"HEDDLE_TABLE":"heddle-restored"');
   });
 
+  test("models of Bedrock may be called where they are named, by what calls models", () => {
+    const calling = roles.filter(([, role]) =>
+      allowedOf(role).some(({ actions }) => actions.includes("bedrock:InvokeModelWithResponseStream")),
+    );
+    expect(calling.map(([name]) => name)).toEqual(["GatewayRole", "WorkerRole"]);
+    expect(everything["BedrockPolicy"]?.Properties["PolicyDocument"]).toMatchObject({
+      Statement: [{ Resource: ["arn:aws:bedrock:us-east-1::foundation-model/example.model-v1:0"] }],
+    });
+    expect(resolved("prod")["BedrockPolicy"]).toBeUndefined();
+  });
+
   test("the smoke test may invoke the new version alone", () => {
     const invoking = allowedOf(everything["SmokeRole"]?.Properties ?? {}).filter(({ actions }) =>
       actions.includes("lambda:InvokeFunction"),
@@ -372,6 +383,13 @@ describe("alarms", () => {
     ["a hot partition", "AWS/DynamoDB WriteThrottleEvents"],
   ])("tell of %s", (_what, metric) => {
     expect([...metrics]).toContain(metric);
+  });
+
+  test("a stream is long by the timeout that the function has", () => {
+    const long = (given: Record<string, string>): string =>
+      JSON.stringify(resolveTemplate(template, given).resources["GatewayLong"]?.Properties["Metrics"]);
+    expect(long({})).toContain("duration / (900 * 10)");
+    expect(long({ GatewayTimeout: "120" })).toContain("duration / (120 * 10)");
   });
 
   test("each goes to the topic, says what is wrong, and says what silence means", () => {
