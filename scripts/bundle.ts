@@ -4,6 +4,8 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { builtinModules } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
+import { readConfigFile } from "../lib/config/file.ts";
+import { hasVariables, seal } from "../lib/config/sealed.ts";
 
 const root = new URL("../", import.meta.url).pathname;
 
@@ -143,10 +145,13 @@ export type LambdaBundle = {
   config?: string;
 };
 
-/** The configuration as its reader has it fastest (see lib/config/file.ts): YAML takes longer to load than all the rest to start. */
-const compiledConfig = async (path: string): Promise<string> => {
+/** The configuration as it is read fastest. Throws ConfigError where it can't be used, as far as that shows before its variables are known. */
+const builtConfig = async (path: string): Promise<string> => {
+  const text = await readFile(path, "utf8");
   const { parse } = await import("yaml");
-  return JSON.stringify(parse(await readFile(path, "utf8")));
+  const settings: unknown = parse(text);
+  if (hasVariables(JSON.stringify(settings) ?? "")) return seal(settings);
+  return seal((await readConfigFile({}, () => text, path)).file);
 };
 
 /**
@@ -173,7 +178,7 @@ export const bundleLambda = async (out: string, name: string, options: LambdaBun
     await mkdir(dirname(to), { recursive: true });
     await writeFile(to, contents);
   }
-  if (existsSync(config)) await writeFile(join(folder, "heddle.yaml"), await compiledConfig(config));
+  if (existsSync(config)) await writeFile(join(folder, "heddle.yaml"), await builtConfig(config));
   return metafile;
 };
 

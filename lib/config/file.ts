@@ -2,6 +2,7 @@
 import type { Document, Node, Pair } from "yaml";
 import type { ConfigFile } from "./schema.ts";
 import { ConfigError, type Path, type Problem } from "./problems.ts";
+import { unseal } from "./sealed.ts";
 import { type Environment, substitute } from "./substitute.ts";
 
 type ReadFile = (path: string) => string | undefined;
@@ -23,20 +24,6 @@ type Source = {
   value: unknown;
   /** The line of the deepest step of the path that is there. */
   lineOf: (path: Path) => number | undefined;
-};
-
-/**
- * What a build writes instead of YAML: JSON as `JSON.stringify` writes it, which needs no parser that takes longer to load than all
- * the rest to start. Any other JSON is read as the YAML it is, which tells lines, and a key that stands twice.
- */
-const parseCanonical = (text: string): Source | undefined => {
-  if (!text.startsWith("{")) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return JSON.stringify(value) === text ? { value, lineOf: () => undefined } : undefined;
-  } catch {
-    return undefined;
-  }
 };
 
 const isPair = (item: unknown): item is Pair<Node, Node | null> =>
@@ -129,8 +116,10 @@ export const readConfigFile = async (env: Environment, readFile: ReadFile, path?
   for (const source of named === undefined ? defaultPaths : [named]) {
     const text = readFile(source);
     if (text === undefined) continue;
+    const built = unseal(text);
+    if (built?.checked === true) return { file: built.value as ConfigFile, source, lineOf: noLine };
     const [parsedText, { configSchema }, { problemsOf }] = await Promise.all([
-      parseCanonical(text) ?? parseText(source, text),
+      built === undefined ? parseText(source, text) : { value: built.value, lineOf: noLine },
       import("./schema.ts"),
       import("./issues.ts"),
     ]);

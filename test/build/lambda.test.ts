@@ -64,15 +64,37 @@ describe.each(lambdaNames)("the bundle of %s", (name) => {
   });
 });
 
-test("the configuration is built in, in the form that is read fastest", async () => {
+describe("the configuration that is built in", () => {
   const config = join(out, "given.yaml");
-  writeFileSync(config, "# Said once.\nmodels:\n  fast: echo/echo # the quickest\n");
-  await bundleLambda(out, "gateway", { config });
-  const readFile = (path: string): string | undefined =>
-    path === "heddle.yaml" ? readFileSync(join(out, "aws/gateway", path), "utf8") : undefined;
-  expect(readFile("heddle.yaml")).toBe('{"models":{"fast":"echo/echo"}}');
-  const { models } = await loadConfig({ env: {}, readFile });
-  expect(models).toEqual([{ name: "fast", strategy: "fallback", targets: ["echo/echo"] }]);
+  const built = join(out, "aws/sweeper/heddle.yaml");
+  const build = async (yaml: string): Promise<string> => {
+    writeFileSync(config, yaml);
+    await bundleLambda(out, "sweeper", { config });
+    return readFileSync(built, "utf8");
+  };
+  const modelsOf = async (text: string, env: Record<string, string> = {}): Promise<unknown> =>
+    (await loadConfig({ env, readFile: (path) => (path === "heddle.yaml" ? text : undefined) })).models;
+
+  test("says the same, without its comments", async () => {
+    const text = await build("# Said once.\nproviders:\n  echo:\nmodels:\n  fast: echo/echo # the quickest\n");
+    expect(text).not.toContain("quickest");
+    expect(await modelsOf(text)).toEqual([{ name: "fast", strategy: "fallback", targets: ["echo/echo"] }]);
+  });
+
+  test("takes variables from where it runs, and is checked there", async () => {
+    const text = await build("models:\n  fast: ${FAST}\n");
+    expect(await modelsOf(text, { FAST: "echo/echo" })).toMatchObject([{ targets: ["echo/echo"] }]);
+    await expect(modelsOf(text)).rejects.toThrow("FAST");
+  });
+
+  test("is checked again where somebody changed it", async () => {
+    const text = await build("models:\n  fast: echo/echo\n");
+    await expect(modelsOf(text.replace("models", "modells"))).rejects.toThrow("modells");
+  });
+
+  test("fails the build where it can't be used", async () => {
+    await expect(build("modells: {}\n")).rejects.toThrow("modells");
+  });
 });
 
 test("there are functions to bundle", () => {
