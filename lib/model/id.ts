@@ -3,6 +3,7 @@
 /** The 62 letters and digits: safe in paths, headers and every wire. */
 export const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+/** Filled by node:crypto: the global `crypto` is WebCrypto, which takes 2 ms of a cold start to load. */
 const pool = new Uint8Array(4_096);
 let next = pool.length;
 
@@ -11,7 +12,7 @@ export const newId = (): string => {
   let id = "";
   while (id.length < 16) {
     if (next === pool.length) {
-      crypto.getRandomValues(pool);
+      process.getBuiltinModule("node:crypto").randomFillSync(pool);
       next = 0;
     }
     const byte = pool[next] ?? 255;
