@@ -15,6 +15,8 @@ const given = (event: HttpEvent | null): string => {
 /** In constant time, over all the values: which of them was meant, and how much of it was right, can't be told from outside. */
 export const cameByFront = (event: HttpEvent | null, values: readonly string[]): boolean => {
   if (values.length === 0) return true;
+  // An API of API Gateway is a front of its own, and can't add a header. No caller of the URL makes such an event: Lambda does.
+  if (event !== null && !("rawPath" in event)) return true;
   const told = digest(given(event));
   let same = false;
   for (const value of values) same = timingSafeEqual(told, digest(value)) || same;

@@ -47,7 +47,7 @@ export const createRuntime = ({ env, readFile, write, clock = systemClock }: Run
   };
   const platform = createAwsPlatform(env, track, clock.now);
   const log = createLog({ level: "info", write, now: clock.now });
-  const counters = createEmf({ write, now: clock.now });
+  const counters = createEmf({ write, now: clock.now, namespace: env["HEDDLE_METRICS_NAMESPACE"] });
   let transport: Transport | undefined;
 
   const configOf = async (members: Members): Promise<HeddleConfig> => {

@@ -8,7 +8,7 @@ import type { Headers, Reply } from "../model/call.ts";
 import { isTold, type Usage } from "../model/usage.ts";
 import type { ClientWire, Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";
-import { estimateUsage } from "./estimate.ts";
+import { estimateCallTokens, estimateUsage } from "./estimate.ts";
 import { arrayForm, asTheyAre, type Form } from "./array.ts";
 import { mayHoldForeignState } from "./foreign-state.ts";
 import { createFrameCutter, type FrameCutter } from "./frames.ts";
@@ -109,6 +109,14 @@ export const passThrough = async (read: ReadCall, attempt: Attempt, meter: Meter
 const notTheProtocol = (attempt: Attempt): GatewayError =>
   new GatewayError("upstream_error", "The provider's answer is not valid JSON.", { provider: attempt.provider.id });
 
+const decodedOrNot = (decode: () => ChatResponse): ChatResponse | undefined => {
+  try {
+    return decode();
+  } catch {
+    return undefined;
+  }
+};
+
 type Told = { usage: Usage; estimated: boolean };
 
 /** Where the scan found it, it alone is parsed; else the whole answer is, and what isn't the wire's throws. What nobody tells is estimated. */
@@ -118,7 +126,12 @@ const usageOf = (read: ReadCall, attempt: Attempt, scan: Scan | undefined, body:
   const value = told === undefined ? undefined : parseJson(told);
   const own = isObject(value) ? upstream.decodeUsage(value, target) : undefined;
   if (isTold(own)) return { usage: own, estimated: false };
-  const response = upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, target);
+  // A usage that says nothing is no reason to doubt the answer: it passes as it is.
+  const response = isObject(value)
+    ? decodedOrNot(() => upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, target))
+    : upstream.decodeResponse(parseJson(Buffer.from(body).toString("utf8")) ?? null, target);
+  if (response === undefined)
+    return { usage: { input: estimateCallTokens(read), output: Math.ceil(body.length / 4) }, estimated: true };
   return isTold(response.usage)
     ? { usage: response.usage, estimated: false }
     : { usage: estimateUsage(read, response), estimated: true };

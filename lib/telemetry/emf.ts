@@ -6,18 +6,23 @@ export type EmfOptions = {
   /** Takes a line without its end, and writes it at once. */
   write: (line: string) => void;
   now: () => number;
+  /** Where the metrics are found: each deployment has its own, or their numbers are one. Default `Heddle`. */
+  namespace?: string | undefined;
 };
 
 type Unit = "Count" | "Milliseconds" | "None";
 
-const namespace = "Heddle";
 /** By each, and over all of them: an alarm can't add up what is counted apart. */
 const dimensionSets = [["Wire", "Provider", "Operation"], []] as const;
 
 /** A dimension without a value would drop the whole line. */
 const named = (text: string): string => (text === "" ? "none" : text.slice(0, 250));
 
-export const createEmf = ({ write, now }: EmfOptions): Pick<Metrics, "record" | "budgetAlert"> => {
+export const createEmf = ({
+  write,
+  now,
+  namespace = "Heddle",
+}: EmfOptions): Pick<Metrics, "record" | "budgetAlert"> => {
   const line = (
     dimensions: Record<string, string>,
     sets: readonly (readonly string[])[],

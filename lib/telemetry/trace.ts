@@ -27,13 +27,14 @@ const parseTraceparent = (header: string | undefined): Parent | undefined => {
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 };
 
+/** Filled by node:crypto: the global `crypto` is WebCrypto, which takes 2 ms of a cold start to load. */
 const pool = Buffer.alloc(24 * 256);
 let next = pool.length;
 
 /** 48 hex digits, from random bytes made in bulk. All zeros, which would mean none, will not happen. */
 const newIds = (): string => {
   if (next === pool.length) {
-    crypto.getRandomValues(pool);
+    process.getBuiltinModule("node:crypto").randomFillSync(pool);
     next = 0;
   }
   next += 24;

@@ -96,7 +96,7 @@ describe("a provider", () => {
         response.end(answer);
       });
       const got = await call("POST", path(model, false), body(model, false));
-      expect(got.status).toBe(200);
+      expect(got.status, got.text).toBe(200);
       expect(got.headers.get("content-type")).toMatch(/^application\/json/);
       for (const name of ["set-cookie", "access-control-allow-origin", "www-authenticate", "refresh", "location"])
         expect(got.headers.get(name), name).toBeNull();

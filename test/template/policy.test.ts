@@ -358,7 +358,9 @@ describe("functions", () => {
 
 describe("alarms", () => {
   const alarms = ofType(everything, "AWS::CloudWatch::Alarm");
-  const metricOf = (of: Dictionary): string => `${textOf(of["Namespace"])} ${textOf(of["MetricName"])}`;
+  // Each stack has metrics of its own.
+  const metricOf = (of: Dictionary): string =>
+    `${textOf(of["Namespace"]).replace(/^Heddle\/.+$/, "Heddle/STACK")} ${textOf(of["MetricName"])}`;
   const metrics = new Set(
     alarms.flatMap(([, alarm]) =>
       alarm["Metrics"] === undefined
@@ -374,11 +376,11 @@ describe("alarms", () => {
     ["throttles", "AWS/Lambda Throttles"],
     ["5xx", "AWS/Lambda Url5xxCount"],
     ["5xx of the REST API", "AWS/ApiGateway 5XXError"],
-    ["p99 of the first token", "Heddle TimeToFirstToken"],
+    ["p99 of the first token", "Heddle/STACK TimeToFirstToken"],
     ["p99 of the duration", "AWS/Lambda Duration"],
     ["dead letters", "AWS/SQS ApproximateNumberOfMessagesVisible"],
     ["the queue's age", "AWS/SQS ApproximateAgeOfOldestMessage"],
-    ["spend", "Heddle Cost"],
+    ["spend", "Heddle/STACK Cost"],
     ["a sweeper that does not run", "AWS/Lambda Invocations"],
     ["a hot partition", "AWS/DynamoDB WriteThrottleEvents"],
   ])("tell of %s", (_what, metric) => {
