@@ -4,15 +4,13 @@ import type { Socket } from "node:net";
 import type { Call, Headers, Invocation, Reply, ReplyBody } from "../../lib/model/call.ts";
 import type { ServerConfig } from "../../lib/config-types.ts";
 import { GatewayError } from "../../lib/model/error.ts";
+import { requestIdPattern } from "../../lib/model/id.ts";
 import { writeBody } from "../../lib/http/write.ts";
 import { readBody } from "./body.ts";
 import { createOutbox } from "./outbox.ts";
 
 /** `failure`: why the call could not be read whole; the gateway answers it in the caller's own envelope. */
 export type Handler = (call: Call, invocation: Invocation, failure?: unknown) => Promise<Reply>;
-
-/** Request ids come from callers where they look like one, so that a trace can span systems. */
-const requestIdPattern = /^[A-Za-z0-9._-]{8,128}$/;
 
 const headersOf = (request: IncomingMessage): Headers => {
   // Of a request's headers Node gives only this one as a list; the others are not copied.
