@@ -3,7 +3,6 @@
 /** The 62 letters and digits: safe in paths, headers and every wire. */
 export const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/** Filled by node:crypto: the global `crypto` is WebCrypto, which takes 2 ms of a cold start to load. */
 const pool = new Uint8Array(4_096);
 let next = pool.length;
 
