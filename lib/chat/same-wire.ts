@@ -5,6 +5,7 @@ import { memberText, type Scan, scanObject, splice } from "../http/scan.ts";
 import { GatewayError, toGatewayError } from "../model/error.ts";
 import { isObject, parseJson } from "../model/json.ts";
 import type { Headers, Reply } from "../model/call.ts";
+import type { ChatResponse } from "../model/event.ts";
 import { isTold, type Usage } from "../model/usage.ts";
 import type { ClientWire, Dialect } from "../wires/wire.ts";
 import type { Attempt, Meter, ReadCall } from "./call.ts";

@@ -36,7 +36,7 @@ export type Receiver = {
   end?: () => void;
 };
 
-export type FunctionError = { type: string; message: string };
+type FunctionError = { type: string; message: string };
 
 /** How an invocation ended. */
 export type Outcome = {

@@ -74,6 +74,9 @@ const functionFor = (event: unknown): string => {
 const environment = (): Record<string, string> =>
   Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 
+/** The key that the events in events/ come with. */
+const eventKey = "example-key-for-local-invocations-only";
+
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** Loaded where there is a queue: it brings an SDK. */
@@ -106,7 +109,7 @@ const run = async (): Promise<number> => {
       runtimeClient: client.entry,
       bundle: resolve(dist, "aws", which),
       name: `heddle-${which}`,
-      env: environment(),
+      env: event === undefined ? environment() : { HEDDLE_ADMIN_KEY: eventKey, ...environment() },
       memoryMb,
       timeoutMs,
       cold,
@@ -124,6 +127,8 @@ const run = async (): Promise<number> => {
   }
   const front = await startFront(target, { port, dropAfter });
   say(`Function URL: ${front.url}`);
+  if (process.env["HEDDLE_ADMIN_KEY"] === undefined && !existsSync(resolve(bundle, "heddle.yaml")))
+    say("It knows no key yet: set HEDDLE_ADMIN_KEY, or write a heddle.yaml.");
   const queue = process.env["HEDDLE_QUEUE_URL"];
   const worker = queue === undefined ? undefined : open("worker");
   const source = worker === undefined || queue === undefined ? undefined : await workFrom(queue, worker);
