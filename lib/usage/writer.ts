@@ -36,7 +36,7 @@ export type WriterServices = {
   after?: After;
 };
 
-const blockEntries = 50;
+const blockEntries = 400;
 const blockMs = 200;
 const maxWaiting = 10_000;
 const firstPauseMs = 100;

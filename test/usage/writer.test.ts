@@ -74,24 +74,24 @@ const setup = (more: Partial<WriterOptions> = {}) => {
   return { memory, table, writer, time, warnings, blocks, requests, fail };
 };
 
-test("entries wait for company: fifty of a tenant, or a fifth of a second, and no timer without entries", async () => {
+test("entries wait for company: four hundred of a tenant, or a fifth of a second, and no timer without entries", async () => {
   const { writer, time, blocks, requests, table } = setup();
   expect(time.timers.size).toBe(0);
-  const first = Array.from({ length: 50 }, () => writer.add(entry()));
+  const first = Array.from({ length: 400 }, () => writer.add(entry()));
   await time.settle();
   await Promise.all(first);
-  expect(blocks()).toEqual([50]);
+  expect(blocks()).toEqual([400]);
   expect(time.timers.size).toBe(0);
   const few = writer.add(entry());
   void writer.add(entry({ tenant: "other" }));
   await time.settle();
-  expect(blocks()).toEqual([50]);
+  expect(blocks()).toEqual([400]);
   expect([...time.timers].map(({ ms }) => ms)).toEqual([200]);
   await time.pass();
   await few;
-  expect(blocks().sort((a, b) => a - b)).toEqual([1, 50]);
+  expect(blocks().sort((a, b) => a - b)).toEqual([1, 400]);
   expect(blocks("other")).toEqual([1]);
-  expect(requests()).toBe(52);
+  expect(requests()).toBe(402);
   expect(time.timers.size).toBe(0);
   // Three blocks, and each tenant entered once.
   expect(table.counted.transactions).toBe(5);
