@@ -135,7 +135,7 @@ const take = async (
       if (operations.length === 1 && first !== undefined && written.item !== undefined)
         views.set(pk, first.update.sk, written.item.data);
       else for (const each of operations) views.apply(pk, each.update.sk, each.change);
-      return { kind: "taken", id, parts: items.flatMap(([, mine]) => mine), pk, reserved };
+      return { kind: "taken", id, parts: ordered, pk, reserved };
     }
     const failed = items[written.failed];
     if (failed === undefined) throw contention();

@@ -10,18 +10,22 @@ export const requestIdPattern = /^[A-Za-z0-9._-]{8,128}$/;
 const pool = new Uint8Array(4_096);
 let next = pool.length;
 
-/** 16 characters that no other process makes: 95 bits, from random bytes made in bulk. */
-export const newId = (): string => {
-  let id = "";
-  while (id.length < 16) {
+/** So many letters and digits, each as likely as the other, that nobody can guess: random bytes are made in bulk, and wiped with their use. */
+export const randomLetters = (length: number): string => {
+  let text = "";
+  while (text.length < length) {
     if (next === pool.length) {
       process.getBuiltinModule("node:crypto").randomFillSync(pool);
       next = 0;
     }
     const byte = pool[next] ?? 255;
+    pool[next] = 0;
     next += 1;
     // What is over a multiple of 62 would make some letters likelier.
-    if (byte < 248) id += idLetters[byte % 62];
+    if (byte < 248) text += idLetters[byte % 62];
   }
-  return id;
+  return text;
 };
+
+/** 16 characters that no other process makes: 95 bits. */
+export const newId = (): string => randomLetters(16);

@@ -48,15 +48,6 @@ export const decodeBase62 = (text: string): Uint8Array<ArrayBuffer> | undefined 
   return bytes;
 };
 
-/** So many random letters, each as likely as the other. */
-export const randomBase62 = (length: number): string => {
-  const { randomBytes } = process.getBuiltinModule("node:crypto");
-  let text = "";
-  while (text.length < length)
-    for (const byte of randomBytes(length)) if (byte < 248 && text.length < length) text += idLetters[byte % 62] ?? "";
-  return text;
-};
-
 /** One letter for each of a hash's first bytes. */
 export const lettersOfHash = (hash: Uint8Array, length: number): string => {
   let text = "";

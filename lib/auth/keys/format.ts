@@ -1,7 +1,8 @@
 // What a key looks like: `hdl_<environment>_<id>_<secret><checksum>`. The checksum is a keyed hash of all that stands before it, so
 // that a key tells by itself that this deployment made it; what doesn't is refused without a look at the store.
 import type { HeddleConfig } from "../../config-types.ts";
-import { encodeBase62, lettersOfHash, randomBase62 } from "./base62.ts";
+import { encodeBase62, lettersOfHash } from "./base62.ts";
+import { randomLetters } from "../../model/id.ts";
 import type { Peppers } from "./peppers.ts";
 
 const idLength = 16;
@@ -76,9 +77,9 @@ export const hashMatches = (stored: string, pepper: Buffer, text: string): boole
 const sealed = (pepper: Buffer, before: string): string => before + checksumOf(pepper, before);
 
 export const makeKey = (pepper: Buffer, environment: KeyEnvironment): { key: string; id: string } => {
-  let id = randomBase62(idLength);
-  while (id.startsWith(marker)) id = randomBase62(idLength);
-  return { id, key: sealed(pepper, `hdl_${environment}_${id}_${randomBase62(secretLength)}`) };
+  let id = randomLetters(idLength);
+  while (id.startsWith(marker)) id = randomLetters(idLength);
+  return { id, key: sealed(pepper, `hdl_${environment}_${id}_${randomLetters(secretLength)}`) };
 };
 
 /** `claims`: at most `mostClaimBytes`. */
@@ -87,7 +88,7 @@ export const makeSelfProvingKey = (
   environment: KeyEnvironment,
   claims: Uint8Array,
 ): { key: string; id: string } => {
-  const id = marker + randomBase62(idLength - 1);
+  const id = marker + randomLetters(idLength - 1);
   const whole = id + encodeBase62(claims);
   return { id, key: sealed(pepper, `hdl_${environment}_${whole}_${proofOf(pepper, environment, whole)}`) };
 };
