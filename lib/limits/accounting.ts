@@ -192,7 +192,7 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     from: () => Promise<Table>,
     demand: Demand,
     given: Rules,
-    all: Rules,
+    budgets: Rules["budgets"],
   ): Promise<Permit | undefined> => {
     const most = estimate(services, demand, given);
     // What costs nothing is under no budget (F40).
@@ -201,7 +201,7 @@ export const createAccounting = (services: AccountingServices): Accounting => {
     if (now() < downUntil) return storeDown(rules, undefined);
     try {
       const { admitted, engineServices } = await opened(from);
-      return await admitted(engineServices, demand, { rules, all }, most);
+      return await admitted(engineServices, demand, { rules, budgets }, most);
     } catch (thrown) {
       const error = toGatewayError(thrown);
       if (error.code !== "storage") throw error;
@@ -219,11 +219,7 @@ export const createAccounting = (services: AccountingServices): Accounting => {
   const withRules = (demand: Demand, sources: readonly Rules[]): Permit | undefined | Promise<Permit | undefined> => {
     const rules = rulesFor(demand, sources);
     if (table === undefined || (rules.rates.length === 0 && rules.budgets.length === 0)) return undefined;
-    const all = {
-      rates: [...sources.flatMap(({ rates }) => rates), ...rules.rates],
-      budgets: [...sources.flatMap(({ budgets }) => budgets), ...rules.budgets],
-    };
-    return ask(table, demand, rules, all);
+    return ask(table, demand, rules, [...sources.flatMap(({ budgets }) => budgets), ...rules.budgets]);
   };
 
   /** While limits of run time can't be read, those hold that were read last; the configuration says what holds where none ever were. */

@@ -56,8 +56,8 @@ const byItem = (parts: readonly Part[]): [string, Part[]][] => {
 /** What a call takes at most, in tokens of each kind too: what is left of it when its process dies. */
 export type Estimate = Most & { input: number; output: number };
 
-/** The rules that hold for a call, and all that there are. */
-export type Standing = { rules: Rules; all: Rules };
+/** The rules that hold for a call, and all budgets that there are. */
+export type Standing = { rules: Rules; budgets: Rules["budgets"] };
 
 /** `parts` in the order of their items: the first item has the reservation. */
 type Attempt =
@@ -79,7 +79,7 @@ const take = async (
   services: EngineServices,
   pk: string,
   demand: Demand,
-  { rules, all }: Standing,
+  { rules, budgets }: Standing,
   most: Estimate,
   shard: { at: number; of: number },
 ): Promise<Attempt> => {
@@ -96,7 +96,7 @@ const take = async (
     const reserved = parts.some(({ kind }) => kind !== "rate");
     const operations = items.map(([sk, mine], at): Extract<Operation, { update: unknown }> => {
       const { change, condition } = taking(mine, views.get(pk, sk), now);
-      const expiresAt = expiryOf(all, mine, now);
+      const expiresAt = expiryOf(budgets, mine, now);
       if (!reserved || at > 0) return { update: { pk, sk }, change: { ...change, expiresAt }, condition };
       const until = now + limits.reservationMs;
       const counts = parts.flatMap((part) => (part.kind === "count" ? [[part.sk, part.field] as const] : []));

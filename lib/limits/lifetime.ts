@@ -6,11 +6,11 @@ const day = 24 * hour;
 const step = 6 * hour;
 const lifetimes = { day: 3 * day, month: 45 * day, total: undefined };
 
-/** Seconds since 1970, or null for ever. All rules count that are by the same, whatever model they are for: the item is one. */
-export const expiryOf = (rules: Rules, parts: readonly Part[], now: number): number | null => {
+/** Seconds since 1970, or null for ever. All budgets count that are by the same, whatever model they are for: the item is one. */
+export const expiryOf = (budgets: Rules["budgets"], parts: readonly Part[], now: number): number | null => {
   const by = parts[0]?.by;
   let longest = day;
-  for (const rule of rules.budgets) {
+  for (const rule of budgets) {
     if (rule.by !== by) continue;
     const lifetime = lifetimes[rule.per];
     if (lifetime === undefined) return null;
