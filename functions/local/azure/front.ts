@@ -160,7 +160,13 @@ export const startFront = async (options: FrontOptions): Promise<Front> => {
     const metadata = httpMetadata(body, new URLSearchParams(query), found.parameters, headers);
     const { id, outcome } = worker.invoke(found.functionName, metadata);
     const passed = forward(agent, {
-      ...{ target: worker, request, response, path: `${encodePath(path)}${query}`, headers, id, dropAfter },
+      target: worker,
+      request,
+      response,
+      path: `${encodePath(path)}${query}`,
+      headers,
+      id,
+      dropAfter,
       body: length > 0 ? body : request.headers["transfer-encoding"] === undefined ? Buffer.alloc(0) : undefined,
     });
     // An invocation that fails is not told to the client as long as the worker's server may still answer: the host waits for both.

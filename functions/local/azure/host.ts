@@ -72,15 +72,17 @@ export const startHost = async (options: HostOptions): Promise<FunctionsHost> =>
   let stopped = false;
   let current: Promise<WorkerProcess>;
 
+  const replace = async (started: WorkerProcess): Promise<void> => {
+    const why = await started.ended;
+    if (stopped) return;
+    say(`The worker ended (${why}); there will be a new one.`);
+    current = open();
+    // Whoever needs it next is told.
+    current.catch((error: unknown) => say(`The worker could not be started again: ${String(error)}`));
+  };
   const open = async (): Promise<WorkerProcess> => {
     const started = await startWorker({ appFolder, env: settings, execArgv: options.execArgv ?? [], log });
-    void started.ended.then((why) => {
-      if (stopped) return;
-      say(`The worker ended (${why}); there will be a new one.`);
-      current = open();
-      // Whoever needs it next is told.
-      current.catch((error: unknown) => say(`The worker could not be started again: ${String(error)}`));
-    });
+    void replace(started);
     return started;
   };
   current = open();

@@ -91,8 +91,18 @@ export const httpMetadata = (
 
 /** Headers of one connection alone: a proxy passes none of them. */
 const ofConnection = new Set([
-  ...["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"],
-  ...["transfer-encoding", "upgrade", "http2-settings", "upgrade-insecure-requests", "expect"],
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+  "upgrade-insecure-requests",
+  "expect",
 ]);
 
 const latin1 = (text: string): string => Buffer.from(text, "utf8").toString("latin1");

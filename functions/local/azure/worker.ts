@@ -35,7 +35,7 @@ const load = async (folder: string): Promise<void> => {
   const files = globSync(main, { cwd: folder });
   if (files.length === 0) throw systemError(`Worker was unable to load entry point "${main}": File does not exist`);
   for (const file of files) {
-    if (!/\.mjs$/.test(file) && type !== "module")
+    if (!file.endsWith(".mjs") && type !== "module")
       throw systemError(`"${file}" is CommonJS: this host loads ES modules alone.`);
     await import(pathToFileURL(join(folder, file)).href);
   }
@@ -91,10 +91,13 @@ const invoke = async ({
   core.state = "preInvocationHooks";
   await runHooks("preInvocation", before);
 
-  const after: { result: unknown; error: unknown } & object = {
-    ...{ hookData, appHookData, invocationContext: context, inputs: before.inputs },
-    result: null,
-    error: null,
+  const after = {
+    hookData,
+    appHookData,
+    invocationContext: context,
+    inputs: before.inputs,
+    result: null as unknown,
+    error: null as unknown,
   };
   core.state = "invocation";
   try {
