@@ -16,6 +16,8 @@ export type Lifetime = {
   leave: () => void;
   /** The process ends: as if the time were over now. */
   end: () => void;
+  /** Nothing is to fire any more. */
+  clear: () => void;
   /** Resolves when all that was handed over has ended, and then `last` has, or at the cut. Afterwards no timer is left (F56). */
   finish: (last: () => Promise<void>) => Promise<void>;
 };
@@ -45,6 +47,9 @@ export const openLifetime = ({ answerMs, overMs, cutMs }: Bounds, now: () => num
   const cut = new Promise<void>((resolve) => {
     timers.push(setTimeout(resolve, cutMs));
   });
+  const clear = (): void => {
+    for (const timer of timers) clearTimeout(timer);
+  };
   return {
     deadline: now() + answerMs,
     signal: answer.signal,
@@ -57,12 +62,16 @@ export const openLifetime = ({ answerMs, overMs, cutMs }: Bounds, now: () => num
       work.then(ended, ended);
     },
     leave: () => answer.abort(),
-    end: stop,
+    end: () => {
+      stop();
+      all.abort(timeIsOver());
+    },
+    clear,
     finish: async (last) => {
       const late = cut.then(() => "late" as const);
       while (pending.size > 0) if ((await Promise.race([Promise.allSettled(pending), late])) === "late") break;
       await Promise.race([last(), late]);
-      for (const timer of timers) clearTimeout(timer);
+      clear();
     },
   };
 };
