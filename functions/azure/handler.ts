@@ -9,7 +9,11 @@ import type { Runtime } from "./runtime.ts";
 /** Larger bodies are refused before a configuration says what is taken. */
 const mostBytes = 100 * 1024 * 1024;
 
-const respond = async (runtime: Runtime, request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
+const respond = async (
+  runtime: Runtime,
+  request: HttpRequest,
+  context: InvocationContext,
+): Promise<HttpResponseInit> => {
   const { invocationId } = context;
   const response = runtime.connections.of(invocationId);
   const time = runtime.begin(runtime.answerBounds);
