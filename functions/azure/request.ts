@@ -10,12 +10,16 @@ const noBody = new Uint8Array(0);
 /** App Service's own headers, by which it says who has signed in. Without its authentication anyone could send them. */
 const identityHeaders = /^x-ms-(?:client-principal|token-aad)(?:-|$)/;
 
-/** Path and query of an absolute URL, as they came. */
+/**
+ * Path and query of an absolute URL. The host's proxy writes an encoded slash anew, as `%252F` (dotnet/yarp#1419): SDKs send one where a model's
+ * name has a slash.
+ */
 const placeOf = (url: string): { path: string; query: string } => {
   const slash = url.indexOf("/", url.indexOf("://") + 3);
   const place = slash < 0 ? "/" : url.slice(slash);
   const mark = place.indexOf("?");
-  return mark < 0 ? { path: place, query: "" } : { path: place.slice(0, mark), query: place.slice(mark + 1) };
+  const path = (mark < 0 ? place : place.slice(0, mark)).replaceAll(/%25(2f)/gi, "%$1");
+  return { path, query: mark < 0 ? "" : place.slice(mark + 1) };
 };
 
 /**
