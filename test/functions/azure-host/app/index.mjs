@@ -6,7 +6,7 @@ import { app } from "@azure/functions";
 app.setup({ enableHttpStream: true });
 
 const text = new TextEncoder();
-const streamOf = (pieces) => ReadableStream.from(pieces);
+const streamOf = (source) => ReadableStream.from(source);
 
 async function* pieces(...words) {
   for (const word of words) {
