@@ -1,4 +1,7 @@
 // Key Vault over the wire: what is read and how often, what holds while it is down, and what its refusals mean.
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { inspect, promisify } from "node:util";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createAzureCredential } from "../../lib/remote/azure-credential.ts";
 import { createKeyVault, memberName } from "../../lib/secrets/key-vault.ts";
@@ -206,7 +209,7 @@ describe.skipIf(!haveOpenssl())("Key Vault", () => {
     expect(error).toMatchObject({ code: "storage", retryable: true });
     expect(asked()).toHaveLength(2);
     for (let each: unknown = error; each instanceof Error; each = each.cause) {
-      expect(`${each.message} ${each.stack} ${JSON.stringify({ ...each })}`).not.toMatch(/a-fake-secret|a-fake-token/);
+      expect(inspect(each, { depth: 6 })).not.toMatch(/a-fake-secret|a-fake-token/);
     }
     let once = true;
     vault.instead = () => {
@@ -246,6 +249,22 @@ describe.skipIf(!haveOpenssl())("Key Vault", () => {
     const asking = { getToken: (scope: unknown) => (tokens.push(scope), credential.getToken()) };
     expect(await failureOf(setUp({ credential: asking }).secrets.members())).toMatchObject({ code: "storage" });
     expect(tokens).toEqual([]);
+  });
+
+  test("another process finds it, and trusts it, by its environment alone", async () => {
+    const identity = await startIdentity();
+    const script = `
+      import { createKeyVault } from "./lib/secrets/key-vault.ts";
+      const vault = createKeyVault({ vaultUrl: process.env.HEDDLE_KEY_VAULT, now: Date.now });
+      console.log(JSON.stringify(await vault.members()));
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], {
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
+      env: { PATH: process.env["PATH"], ...identity.env, ...vault.env, HEDDLE_KEY_VAULT: vault.url },
+    });
+    expect(JSON.parse(stdout)).toEqual({ openai: "sk-fake", pepper: "a-fake-pepper", HEDDLE_LOG_LEVEL: "debug" });
+    expect(identity.asked).toEqual([{ resource: "https://vault.azure.net", clientId: undefined }]);
+    await identity.stop();
   });
 
   describe("by managed identity", () => {

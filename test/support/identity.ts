@@ -8,7 +8,7 @@ export type LocalIdentity = {
   /** What was asked for, one entry each request: the resource, and the client id if one was named. */
   asked: { resource: string; clientId: string | undefined }[];
   /** What becomes of the next requests; the last entry stands until it is changed. Default: a token of one hour. */
-  plan: { status?: number; body?: string; seconds?: number; silent?: boolean }[];
+  plan: { status?: number; body?: string; seconds?: number; silent?: boolean; drop?: boolean }[];
   /** Whether a token is one of those given, for that resource. */
   knows: (token: string, resource: string) => boolean;
   stop: () => Promise<void>;
@@ -16,6 +16,7 @@ export type LocalIdentity = {
 
 const header = "a-fake-identity-header";
 
+/** One for a process: the SDK remembers the first that it sees. */
 export const startIdentity = async (): Promise<LocalIdentity> => {
   const asked: LocalIdentity["asked"] = [];
   const plan: LocalIdentity["plan"] = [];
@@ -29,7 +30,8 @@ export const startIdentity = async (): Promise<LocalIdentity> => {
       resource === "";
     const step = (plan.length > 1 ? plan.shift() : plan[0]) ?? {};
     asked.push({ resource, clientId: url.searchParams.get("client_id") ?? undefined });
-    if (step.silent === true) return;
+    if (step.drop === true) request.socket.destroy();
+    if (step.silent === true || step.drop === true) return;
     response.writeHead(wrong ? 401 : (step.status ?? 200), { "content-type": "application/json" });
     if (wrong || step.body !== undefined) return void response.end(step.body ?? "{}");
     const token = `a-fake-token-${given.size + 1}`;
