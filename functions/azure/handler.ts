@@ -2,7 +2,7 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
 import { streamOf } from "../shared/body.ts";
 import { answer } from "../shared/answer.ts";
-import { identityOf, readBody, receive } from "./request.ts";
+import { headersOf, identityOf, readBody, receive } from "./request.ts";
 import { hasBody, initOf, webStream } from "./response.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -25,7 +25,8 @@ const respond = async (
     runtime.end(time);
   };
   try {
-    const call = receive(request);
+    const headers = headersOf(request, response?.req);
+    const call = receive(request, headers);
     let failure: unknown;
     try {
       const gateway = await runtime.gateway().catch(() => undefined);
@@ -33,7 +34,7 @@ const respond = async (
     } catch (thrown) {
       failure = thrown;
     }
-    const identity = runtime.authenticates ? identityOf(request) : undefined;
+    const identity = runtime.authenticates ? identityOf(headers) : undefined;
     const answered = await answer(
       { call, identity, id: invocationId, time, over: runtime.ending, failure },
       runtime.gateway,

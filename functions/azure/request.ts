@@ -1,4 +1,5 @@
 // An HttpRequest of the Functions library as a call, and who App Service says has made it.
+import type { IncomingMessage } from "node:http";
 import type { HttpRequest } from "@azure/functions";
 import type { Call, Headers, PlatformIdentity } from "../../lib/model/call.ts";
 import { GatewayError } from "../../lib/model/error.ts";
@@ -9,17 +10,37 @@ const noBody = new Uint8Array(0);
 /** App Service's own headers, by which it says who has signed in. Without its authentication anyone could send them. */
 const identityHeaders = /^x-ms-(?:client-principal|token-aad)(?:-|$)/;
 
-/** Path and query of an absolute URL, as they came. */
+/**
+ * Path and query of an absolute URL. The host's proxy writes an encoded slash anew, as `%252F` (dotnet/yarp#1419): SDKs send one where a model's
+ * name has a slash.
+ */
 const placeOf = (url: string): { path: string; query: string } => {
   const slash = url.indexOf("/", url.indexOf("://") + 3);
   const place = slash < 0 ? "/" : url.slice(slash);
   const mark = place.indexOf("?");
-  return mark < 0 ? { path: place, query: "" } : { path: place.slice(0, mark), query: place.slice(mark + 1) };
+  const path = (mark < 0 ? place : place.slice(0, mark)).replaceAll(/%25(2f)/gi, "%$1");
+  return { path, query: mark < 0 ? "" : place.slice(mark + 1) };
 };
 
-export const receive = (request: HttpRequest): Call => {
+/**
+ * The request's own headers. Those that the library has are the trigger's metadata, and there the host lets a query or a body with a member
+ * `Headers` stand in their place: anyone could say who has signed in. So they are read off the connection, where there is one.
+ */
+export const headersOf = (request: HttpRequest, sent: IncomingMessage | undefined): Headers => {
+  if (sent === undefined) return Object.fromEntries(request.headers.entries());
   const headers: Headers = {};
-  for (const [name, value] of request.headers.entries()) if (!identityHeaders.test(name)) headers[name] = value;
+  for (const [name, values = []] of Object.entries(sent.headersDistinct))
+    headers[name] = values.join(name === "cookie" ? "; " : ", ");
+  // The proxy's own.
+  delete headers["connection"];
+  delete headers["x-ms-invocation-id"];
+  headers["host"] = headers["x-forwarded-host"] ?? "";
+  return headers;
+};
+
+export const receive = (request: HttpRequest, given: Headers): Call => {
+  const headers: Headers = {};
+  for (const [name, value] of Object.entries(given)) if (!identityHeaders.test(name)) headers[name] = value;
   return { method: request.method, ...placeOf(request.url), headers, body: noBody };
 };
 
@@ -27,9 +48,9 @@ const objectIdClaims = new Set(["oid", "http://schemas.microsoft.com/identity/cl
 const tenantClaims = new Set(["tid", "http://schemas.microsoft.com/identity/claims/tenantid"]);
 
 /** What App Service's authentication has proven; undefined for callers without a token, and for other identity providers than Entra. */
-export const identityOf = (request: HttpRequest): PlatformIdentity | undefined => {
-  const header = request.headers.get("x-ms-client-principal");
-  if (header === null) return undefined;
+export const identityOf = (headers: Headers): PlatformIdentity | undefined => {
+  const header = headers["x-ms-client-principal"];
+  if (header === undefined) return undefined;
   const principal = parseJson(Buffer.from(header, "base64").toString("utf8"));
   if (!isObject(principal) || principal["auth_typ"] !== "aad" || !Array.isArray(principal["claims"])) return undefined;
   const claims = principal["claims"].flatMap((claim: unknown) =>
