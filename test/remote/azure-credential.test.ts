@@ -1,4 +1,5 @@
 // The process's credential against an identity endpoint: how often it is asked, and what its failures are to the services' ports.
+import type * as sdk from "@azure/identity";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openAzureBlobs } from "../../lib/blobs/azure-blob.ts";
 import { openStorageQueue } from "../../lib/queues/azure-storage.ts";
@@ -147,7 +148,7 @@ test("without an identity's endpoint, what a developer is logged in with; the SD
     Promise.resolve({
       ManagedIdentityCredential: kind("managed"),
       DefaultAzureCredential: kind("default"),
-    } as unknown as typeof import("@azure/identity"));
+    } as unknown as typeof sdk);
   const developer = createAzureCredential({ IDENTITY_ENDPOINT: "" }, load);
   expect(made).toEqual([]);
   await developer.getToken(storage);

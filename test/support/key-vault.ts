@@ -26,8 +26,8 @@ export type LocalKeyVault = {
   stop: () => Promise<void>;
 };
 
-export type SecretAttributes = { enabled?: boolean; exp?: number; nbf?: number };
-export type VaultAnswer = {
+type SecretAttributes = { enabled?: boolean; exp?: number; nbf?: number };
+type VaultAnswer = {
   status: number;
   code?: string;
   headers?: Record<string, string>;
