@@ -17,6 +17,8 @@ export type TestFunctions = {
   run: (functionName: string, input?: string) => Promise<Outcome>;
   /** Ends the worker as a crash does; the host starts another one. */
   kill: () => Promise<void>;
+  /** Tells the worker that it ends, as the host does where it restarts it; the host starts another one. */
+  terminate: () => Promise<void>;
   stop: () => Promise<void>;
 };
 
@@ -55,6 +57,7 @@ export const startFunctions = async (appFolder: string, options: TestFunctionsOp
       worker.kill();
       await worker.ended;
     },
+    terminate: async () => (await host.worker()).terminate(),
     stop: host.stop,
   };
 };

@@ -39,7 +39,7 @@ export type FunctionsHost = {
   worker: () => Promise<WorkerProcess>;
   /** Runs a queue or timer function by hand, as `POST /admin/functions/{name}` does. Rejects where there is none of that name. */
   run: (functionName: string, input?: string) => Promise<Outcome>;
-  /** Lets what runs end for a while, tells the app, and ends the worker. */
+  /** Closes all connections, tells the app, and ends the worker. */
   stop: () => Promise<void>;
 };
 
@@ -90,7 +90,8 @@ export const startHost = async (options: HostOptions): Promise<FunctionsHost> =>
 
   const named = (name: string): RegisteredFunction => {
     const found = functions.find((each) => each.name.toLowerCase() === name.toLowerCase());
-    if (found === undefined) throw new Error(`There is no function ${name}`);
+    if (found === undefined)
+      throw new Error(`There is no function ${name}: the app has ${functions.map((each) => each.name).join(", ")}`);
     return found;
   };
 
@@ -215,12 +216,14 @@ export const startHost = async (options: HostOptions): Promise<FunctionsHost> =>
   const stop = async (): Promise<void> => {
     stopped = true;
     for (const clear of timers) clear();
-    await Promise.all(sources.map((source) => source.stop()));
+    // No more is begun; what runs is the worker's to end, and a message that it leaves comes again.
+    const quiet = sources.map((source) => source.stop());
     await front.stop();
     await current.then(
       (worker) => worker.terminate(),
       () => undefined,
     );
+    await Promise.all(quiet);
   };
   for (const each of triggers ? functions : []) {
     const trigger = triggerOf(each);
