@@ -1,0 +1,32 @@
+// The conformance suite of platforms: the same list of cases against each, over real HTTP, with a provider that does as a case says.
+// Where a platform differs, its facts say so and why, and the case asserts the difference.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { requestHeaders } from "./cases/request-headers.ts";
+import { streaming } from "./cases/streaming.ts";
+import { configOf, type Platform, type PlatformUnderTest, type Topic } from "./platform.ts";
+import { type Provider, startProvider } from "./provider.ts";
+
+const topics: readonly (readonly [string, Topic])[] = [
+  ["request headers", requestHeaders],
+  ["streams", streaming],
+];
+
+export const conforms = (platform: Platform): void => {
+  let provider: Provider;
+  let under: PlatformUnderTest;
+  beforeAll(async () => {
+    provider = await startProvider();
+    under = await platform.start(provider, configOf(provider.url));
+  }, 60_000);
+  afterAll(async () => {
+    await under?.stop();
+    await provider?.stop();
+  });
+  for (const [topic, cases] of topics)
+    describe(topic, () => {
+      for (const { name, run } of cases(platform.facts)) test(name, () => run(under));
+    });
+  test("the platform saw no fault in all of this", () => {
+    expect(under.faults()).toEqual([]);
+  });
+};
