@@ -17,6 +17,7 @@ const facts: Facts = {
   backPressure: true,
   streams: true,
   stores: true,
+  rawBodies: true,
   dotsInPaths: true,
 };
 

@@ -13,6 +13,8 @@ export type Facts = {
   streams: Holds;
   /** Threads and runs are kept. */
   stores: Holds;
+  /** Bodies reach the gateway byte for byte, whatever type they say they are of. */
+  rawBodies: Holds;
   /** Dots in paths reach the gateway as they are written. */
   dotsInPaths: Holds;
   /** Bodies above this are refused by what stands before the gateway: its status, and no envelope of a wire. */

@@ -1,13 +1,23 @@
 // The conformance suite of platforms: the same list of cases against each, over real HTTP, with a provider that does as a case says.
 // Where a platform differs, its facts say so and why, and the case asserts the difference.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bodies } from "./cases/bodies.ts";
+import { earlyErrors } from "./cases/early-errors.ts";
+import { methods } from "./cases/methods.ts";
+import { paths } from "./cases/paths.ts";
 import { requestHeaders } from "./cases/request-headers.ts";
+import { responseHeaders } from "./cases/response-headers.ts";
 import { streaming } from "./cases/streaming.ts";
 import { configOf, type Platform, type PlatformUnderTest, type Topic } from "./platform.ts";
 import { type Provider, startProvider } from "./provider.ts";
 
 const topics: readonly (readonly [string, Topic])[] = [
   ["request headers", requestHeaders],
+  ["response headers", responseHeaders],
+  ["methods", methods],
+  ["paths and queries", paths],
+  ["bodies", bodies],
+  ["errors before the first byte", earlyErrors],
   ["streams", streaming],
 ];
 
@@ -22,10 +32,9 @@ export const conforms = (platform: Platform): void => {
     await under?.stop();
     await provider?.stop();
   });
-  for (const [topic, cases] of topics)
-    describe(topic, () => {
-      for (const { name, run } of cases(platform.facts)) test(name, () => run(under));
-    });
+  describe.each(topics)("%s", (_name, cases) => {
+    test.each(cases(platform.facts))("$name", ({ run }) => run(under));
+  });
   test("the platform saw no fault in all of this", () => {
     expect(under.faults()).toEqual([]);
   });
