@@ -1,5 +1,5 @@
 // An HTTP client that hides nothing: headers as they are written, paths as they are given, bytes as they come.
-import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import { type Agent, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import { once } from "node:events";
 
 export type Ask = {
@@ -26,8 +26,8 @@ export type Answer = {
   json: () => unknown;
   /** False where the connection broke off before the body's end. */
   whole: boolean;
-  /** Whether the connection had been used before. */
-  reused: boolean;
+  /** The client's end of the connection. */
+  port: number;
   /** Whether it was told to go on. */
   continued: boolean;
 };
@@ -49,25 +49,38 @@ export type Open = {
 const pairsOf = ({ headers = {} }: Ask): (readonly [string, string])[] =>
   Array.isArray(headers) ? [...(headers as (readonly [string, string])[])] : Object.entries(headers);
 
-type Sent = { response: IncomingMessage; reused: boolean; continued: boolean };
-
-const send = async (url: string, ask: Ask): Promise<Sent> => {
+const start = (url: string, ask: Ask, length: number | undefined): ClientRequest => {
   const { hostname, port, host } = new URL(url);
-  const bytes = typeof ask.body === "string" ? Buffer.from(ask.body) : ask.body;
   const pairs = pairsOf(ask);
   if (!pairs.some(([name]) => name.toLowerCase() === "host")) pairs.unshift(["host", host]);
   if (ask.agent === undefined) pairs.push(["connection", "close"]);
   if (ask.expectContinue === true) pairs.push(["expect", "100-continue"]);
-  if (bytes !== undefined)
-    pairs.push(ask.chunked === true ? ["transfer-encoding", "chunked"] : ["content-length", String(bytes.length)]);
-  const client = request({
+  if (length !== undefined)
+    pairs.push(ask.chunked === true ? ["transfer-encoding", "chunked"] : ["content-length", String(length)]);
+  return request({
     hostname,
     port,
-    method: ask.method ?? (bytes === undefined ? "GET" : "POST"),
+    method: ask.method ?? (length === undefined ? "GET" : "POST"),
     path: ask.path,
     headers: pairs.flat(),
     agent: ask.agent ?? false,
   });
+};
+
+/** Sends a call whose answer nobody waits for. Gives what closes its connection. */
+export const abandon = (url: string, asked: Ask): (() => void) => {
+  const bytes = Buffer.from(asked.body ?? "");
+  const client = start(url, asked, bytes.length);
+  client.on("error", () => undefined);
+  client.end(bytes);
+  return () => void client.destroy();
+};
+
+type Sent = { response: IncomingMessage; port: number; continued: boolean };
+
+const send = async (url: string, ask: Ask): Promise<Sent> => {
+  const bytes = typeof ask.body === "string" ? Buffer.from(ask.body) : ask.body;
+  const client = start(url, ask, bytes?.length);
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     client.once("response", resolve);
     client.on("error", reject);
@@ -89,11 +102,11 @@ const send = async (url: string, ask: Ask): Promise<Sent> => {
     client.end(bytes.subarray(middle));
   } else client.end(bytes);
   const response = await answered;
-  return { response, reused: client.reusedSocket, continued };
+  return { response, port: response.socket.localPort ?? 0, continued };
 };
 
 export const open = async (url: string, ask: Ask): Promise<Open> => {
-  const { response, reused, continued } = await send(url, ask);
+  const { response, port, continued } = await send(url, ask);
   const chunks: Buffer[] = [];
   let text: string | undefined;
   const waiting = new Set<() => void>();
@@ -145,7 +158,7 @@ export const open = async (url: string, ask: Ask): Promise<Open> => {
         text: all(),
         json: () => JSON.parse(all()) as unknown,
         whole: response.complete,
-        reused,
+        port,
         continued,
       };
     },

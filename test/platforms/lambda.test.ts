@@ -17,7 +17,7 @@ const java = haveJava();
 const facts: Facts = {
   tellsLeaving: { not: "Lambda gives no event when a client leaves: the invocation runs on (F54)" },
   backPressure: true,
-  streams: true,
+  cutsBroken: { not: "what a URL's client sees of a function that fails after its first byte is nowhere said (F55)" },
   stores: java ? true : { not: "DynamoDB Local needs Java, which is not here" },
   rawBodies: { not: "an event is JSON, and holds a body of a text type as a text: other bytes become U+FFFD" },
   dotsInPaths: true,

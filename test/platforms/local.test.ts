@@ -15,7 +15,7 @@ const command = fileURLToPath(new URL("../../functions/local/heddle.ts", import.
 const facts: Facts = {
   tellsLeaving: true,
   backPressure: true,
-  streams: true,
+  cutsBroken: true,
   stores: true,
   rawBodies: true,
   dotsInPaths: true,

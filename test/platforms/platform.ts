@@ -9,8 +9,8 @@ export type Facts = {
   tellsLeaving: Holds;
   /** A slow client slows the provider down: what waits for it is not gathered in the gateway. */
   backPressure: Holds;
-  /** Answers are sent piece by piece, as they come. */
-  streams: Holds;
+  /** A body of bytes that breaks off is cut off for the client too: it does not look whole. */
+  cutsBroken: Holds;
   /** Threads and runs are kept. */
   stores: Holds;
   /** Bodies reach the gateway byte for byte, whatever type they say they are of. */

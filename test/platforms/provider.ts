@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 
 /** A call as it arrived. */
-export type Heard = {
+type Heard = {
   method: string;
   url: string;
   headers: IncomingMessage["headers"];
@@ -23,9 +23,9 @@ export type Out = {
   reset: () => void;
 };
 
-type Script = (out: Out, heard: Heard) => void | Promise<void>;
+export type Script = (out: Out, heard: Heard) => void | Promise<void>;
 
-export type Played = {
+type Played = {
   /** What to call it by, without a provider's name before it. */
   model: string;
   /** Its calls so far. */

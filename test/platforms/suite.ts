@@ -2,12 +2,18 @@
 // Where a platform differs, its facts say so and why, and the case asserts the difference.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bodies } from "./cases/bodies.ts";
+import { brokenStreams } from "./cases/broken-streams.ts";
+import { deadlines } from "./cases/deadlines.ts";
 import { earlyErrors } from "./cases/early-errors.ts";
+import { leaving } from "./cases/leaving.ts";
+import { longStreams } from "./cases/long-streams.ts";
 import { methods } from "./cases/methods.ts";
 import { paths } from "./cases/paths.ts";
 import { requestHeaders } from "./cases/request-headers.ts";
 import { responseHeaders } from "./cases/response-headers.ts";
+import { sdks } from "./cases/sdks.ts";
 import { streaming } from "./cases/streaming.ts";
+import { together } from "./cases/together.ts";
 import { configOf, type Platform, type PlatformUnderTest, type Topic } from "./platform.ts";
 import { type Provider, startProvider } from "./provider.ts";
 
@@ -19,6 +25,12 @@ const topics: readonly (readonly [string, Topic])[] = [
   ["bodies", bodies],
   ["errors before the first byte", earlyErrors],
   ["streams", streaming],
+  ["long streams, odd ones, and runs", longStreams],
+  ["errors in a stream", brokenStreams],
+  ["clients that leave, and slow ones", leaving],
+  ["calls together", together],
+  ["the time that an answer has", deadlines],
+  ["official SDKs", sdks],
 ];
 
 export const conforms = (platform: Platform): void => {
