@@ -138,8 +138,8 @@ export const lambdaNames = ["gateway", "worker", "sweeper", "smoke"].filter((nam
   existsSync(join(root, `functions/aws/${name}.ts`)),
 );
 
-export type LambdaBundle = {
-  /** Where it begins. Default: functions/aws/`name`.ts. */
+export type FunctionBundle = {
+  /** Where it begins. Default: the function's own file. */
   source?: string;
   /** A heddle.yaml. Default: the project's own, where there is one. */
   config?: string;
@@ -155,20 +155,27 @@ const builtConfig = async (path: string): Promise<string> => {
 };
 
 /**
- * One function on Lambda, in `out`/aws/`name`: `index.mjs`, which exports `handler`, its chunks, and heddle.yaml. The folder is whole
- * in itself. Source maps lie apart, in `out`/maps: they are not deployed, and Node would read them at a cold start.
+ * A folder that is whole in itself: `index.mjs`, its chunks, and heddle.yaml. Source maps lie apart, in `maps`: they are not deployed, and
+ * Node would read them at a cold start.
  */
-export const bundleLambda = async (out: string, name: string, options: LambdaBundle = {}): Promise<Metafile> => {
-  const { source = `functions/aws/${name}.ts`, config = join(root, "heddle.yaml") } = options;
-  const folder = resolve(out, "aws", name);
-  const maps = resolve(out, "maps/aws", name);
+const bundleFolder = async (
+  folder: string,
+  maps: string,
+  {
+    source,
+    config = join(root, "heddle.yaml"),
+    target,
+    external = [],
+  }: FunctionBundle & { source: string; target: string; external?: string[] },
+): Promise<Metafile> => {
   await Promise.all([folder, maps].map((each) => rm(each, { recursive: true, force: true })));
   const { metafile, outputFiles } = await build({
     ...common,
     entryPoints: { index: source },
     outdir: folder,
     outExtension: { ".js": ".mjs" },
-    target: "node24",
+    target,
+    external,
     chunkNames: "chunks/[name]-[hash]",
     sourcemap: "external",
     write: false,
@@ -181,6 +188,23 @@ export const bundleLambda = async (out: string, name: string, options: LambdaBun
   if (existsSync(config)) await writeFile(join(folder, "heddle.yaml"), await builtConfig(config));
   return metafile;
 };
+
+/** One function on Lambda, in `out`/aws/`name`: its `index.mjs` exports `handler`. */
+export const bundleLambda = (out: string, name: string, options: FunctionBundle = {}): Promise<Metafile> =>
+  bundleFolder(resolve(out, "aws", name), resolve(out, "maps/aws", name), {
+    source: `functions/aws/${name}.ts`,
+    ...options,
+    target: "node24",
+  });
+
+/** The function app on Azure, in `out`/azure: its `index.mjs` registers all functions. What it imports from the host is the host's own. */
+export const bundleAzure = (out: string, options: FunctionBundle = {}): Promise<Metafile> =>
+  bundleFolder(resolve(out, "azure"), resolve(out, "maps/azure"), {
+    source: "functions/azure/index.ts",
+    ...options,
+    target: "node22",
+    external: ["@azure/functions-core"],
+  });
 
 /** The files that load before the first call: the entry, and all that is imported from it without waiting. */
 export const eagerFiles = ({ outputs }: Metafile): string[] => {

@@ -12,7 +12,7 @@ const allowed: Record<string, readonly string[]> = {
   model: [],
   http: ["model"],
   wires: ["model", "http"],
-  providers: ["model", "http", "wires", "config-types"],
+  providers: ["model", "http", "wires", "config-types", "remote"],
   routing: ["model"],
   telemetry: ["model", "config-types"],
   auth: ["model", "config-types", "stores", "secrets"],
@@ -48,7 +48,7 @@ const allowed: Record<string, readonly string[]> = {
 };
 
 /** Packages that only providers, the implementations of ports and functions may load: the vendors' SDKs. */
-const mayLoadSdk: ReadonlySet<string> = new Set(["providers", "stores", "blobs", "queues", "secrets"]);
+const mayLoadSdk: ReadonlySet<string> = new Set(["providers", "stores", "blobs", "queues", "secrets", "remote"]);
 const vendorSdk = /^(?:openai|@anthropic-ai\/|@google\/|@aws-sdk\/|@azure\/|@smithy\/)/;
 
 const filesUnder = (folder: string): string[] =>
@@ -129,10 +129,10 @@ describe("architecture", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("the SDKs of stores, blobs, queues and secrets load when one is opened, not before", () => {
+  test("the SDKs of stores, blobs, queues, secrets and credentials load when one is opened, not before", () => {
     const wrong = imports.flatMap(({ from, specifier, typeOnly, dynamic }) =>
       vendorSdk.test(specifier) &&
-      ["stores", "blobs", "queues", "secrets"].includes(layerOf(from)) &&
+      ["stores", "blobs", "queues", "secrets", "remote"].includes(layerOf(from)) &&
       !typeOnly &&
       !dynamic
         ? [`${relative(root, from)} -> ${specifier}`]

@@ -1,89 +1,10 @@
-// A reply's body as what middy can send: nothing that is thrown in the middle, or hangs, reaches the runtime (F55).
-import { PassThrough, type Readable } from "node:stream";
-import { writeBody } from "../../lib/http/write.ts";
+// A reply's body as what middy can send.
+import type { Readable } from "node:stream";
 import type { Reply } from "../../lib/model/call.ts";
+import { type BodyOptions, streamOf } from "../shared/body.ts";
 
 /** Longer texts are cut by middy, which may part the two halves of one character. */
 const shortText = 16_384;
 
-export type BodyOptions = {
-  heartbeatMs: number;
-  /** Resolves when the stream must end, whatever its body does. */
-  cut: Promise<void>;
-  /** The body failed, or was cut: what is still to be said, as far as its form is known. `thrown` is undefined at the cut. */
-  broken: (thrown: unknown) => string;
-};
-
-type Streamed = Exclude<Reply["body"], string | Uint8Array>;
-
-/** The same body, which ends as a whole one does, once, however it ends. */
-const unbroken = (body: Streamed, { cut, broken }: BodyOptions): Streamed => {
-  const source = body[Symbol.asyncIterator]();
-  const done = { done: true, value: undefined } as const;
-  let over = false;
-  const letGo = async (): Promise<void> => {
-    try {
-      await source.return?.();
-    } catch {
-      // Nobody reads it any more.
-    }
-  };
-  const last = (thrown: unknown): string => {
-    over = true;
-    void letGo();
-    return broken(thrown);
-  };
-  const cutting = cut.then(() => undefined);
-  const iterator: AsyncIterator<Uint8Array | string> = {
-    next: async () => {
-      if (over) return done;
-      try {
-        const result = await Promise.race([source.next(), cutting]);
-        if (result !== undefined) return result;
-        return { done: false, value: last(undefined) };
-      } catch (thrown) {
-        return { done: false, value: last(thrown) };
-      }
-    },
-    return: async () => {
-      over = true;
-      await letGo();
-      return done;
-    },
-  };
-  return {
-    [Symbol.asyncIterator]: () => iterator,
-    flowTo: (sink) => {
-      const end = (): void => {
-        if (over) return;
-        over = true;
-        sink.end();
-      };
-      const resume = body.flowTo?.({ write: (piece) => over || sink.write(piece), end });
-      const endAtCut = async (): Promise<void> => {
-        await cut;
-        if (over) return;
-        sink.write(last(undefined));
-        sink.end();
-      };
-      if (resume !== undefined) void endAtCut();
-      return resume;
-    },
-  };
-};
-
-export const sendable = (reply: Reply, options: BodyOptions): string | Readable => {
-  const { body } = reply;
-  if (typeof body === "string" && body.length <= shortText) return body;
-  const through = new PassThrough();
-  if (typeof body === "string" || body instanceof Uint8Array) {
-    through.end(body);
-    return through;
-  }
-  // It never throws: what is written was made unbreakable.
-  void writeBody(unbroken(body, options), through, {
-    heartbeat: reply.heartbeat ?? "",
-    heartbeatMs: options.heartbeatMs,
-  });
-  return through;
-};
+export const sendable = (reply: Pick<Reply, "body" | "heartbeat">, options: BodyOptions): string | Readable =>
+  typeof reply.body === "string" && reply.body.length <= shortText ? reply.body : streamOf(reply, options);

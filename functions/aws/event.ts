@@ -1,6 +1,7 @@
 // Lambda's HTTP events as calls, and replies as what its response stream is begun with: function URLs (payload 2.0) and API Gateway REST.
 import type { Call, Headers, PlatformIdentity } from "../../lib/model/call.ts";
 import { GatewayError } from "../../lib/model/error.ts";
+import { cookiesOf } from "../shared/cookies.ts";
 
 type Maybe<T> = T | null | undefined;
 
@@ -128,9 +129,6 @@ export type Prelude = {
   /** API Gateway REST. */
   multiValueHeaders?: Record<string, string[]>;
 };
-
-/** Several cookies in one text: a comma before `name=` parts two of them, one in a date doesn't. */
-const cookiesOf = (text: string): string[] => text.split(/, *(?=[^\s;,=]+=)/);
 
 export const preludeOf = (status: number, given: Headers, event: HttpEvent): Prelude => {
   const { "set-cookie": cookies, ...headers } = given;

@@ -1,20 +1,15 @@
-// One process's gateway: made of the environment and the secret, and made anew when the secret's content changes.
-import { limitProblems } from "../../lib/config/checks.ts";
-import { ConfigError } from "../../lib/config/problems.ts";
-import { loadConfig } from "../../lib/config.ts";
-import type { HeddleConfig } from "../../lib/config-types.ts";
-import { createGateway, type Gateway } from "../../lib/gateway.ts";
+// One process on Lambda: what it works with, and its gateway.
+import type { Gateway } from "../../lib/gateway.ts";
 import { createNodeTransport } from "../../lib/http/node-transport.ts";
-import type { Transport } from "../../lib/http/transport.ts";
 import type { SqsQueue } from "../../lib/queues/sqs.ts";
 import type { Clock } from "../../lib/routing/retry.ts";
 import { systemClock } from "../../lib/routing/retry.ts";
-import type { Members } from "../../lib/secrets/secrets-manager.ts";
 import { createEmf } from "../../lib/telemetry/emf.ts";
 import { createLog, type Log } from "../../lib/telemetry/log.ts";
-import { version } from "../local/version.ts";
-import type { Lifetime } from "./lifetime.ts";
-import { createAwsPlatform, type Environment, withSecret } from "./platform.ts";
+import type { Environment } from "../shared/environment.ts";
+import { createGateways } from "../shared/gateways.ts";
+import type { Lifetime } from "../shared/lifetime.ts";
+import { createAwsPlatform } from "./platform.ts";
 
 export type RuntimeOptions = {
   env: Environment;
@@ -36,8 +31,6 @@ export type Runtime = {
   origins: readonly string[];
 };
 
-const noMembers: Members = {};
-
 export const createRuntime = ({ env, readFile, write, clock = systemClock }: RuntimeOptions): Runtime => {
   const background = new Set<Promise<unknown>>();
   const track = (work: Promise<unknown>): void => {
@@ -48,69 +41,27 @@ export const createRuntime = ({ env, readFile, write, clock = systemClock }: Run
   const platform = createAwsPlatform(env, track, clock.now);
   const log = createLog({ level: "info", write, now: clock.now });
   const counters = createEmf({ write, now: clock.now, namespace: env["HEDDLE_METRICS_NAMESPACE"] });
-  let transport: Transport | undefined;
+  const gateway = createGateways({
+    env,
+    readFile,
+    write,
+    clock,
+    log,
+    transport: createNodeTransport,
+    counters,
+    vault: platform.secret,
+    storage: platform.storage,
+    sleeps: true,
+  });
 
-  const configOf = async (members: Members): Promise<HeddleConfig> => {
-    const config = await loadConfig({
-      // A function's address is the internet's: keys are asked for, unless the environment itself says otherwise.
-      env: { HEDDLE_AUTH: "keys", ...withSecret(env, members) },
-      readFile,
-    });
-    if (platform.storage !== undefined) return config;
-    const problems = limitProblems(config.limits, "none");
-    if (problems.length > 0) throw new ConfigError(config.source ?? "environment", problems);
-    return { ...config, storage: "none" };
-  };
-
-  const make = async (members: Members): Promise<Gateway> => {
-    try {
-      const config = await configOf(members);
-      transport ??= createNodeTransport(config.timeouts);
-      for (const notice of config.notices) log.warn("configuration", { notice });
-      return createGateway(
-        {
-          transport,
-          log: createLog({ level: config.log.level, write, now: clock.now }),
-          clock,
-          version,
-          sleeps: true,
-          counters,
-          ...(platform.secret === undefined ? {} : { secrets: platform.secret }),
-          ...(platform.storage === undefined || config.storage === "none" ? {} : { storage: platform.storage }),
-        },
-        config,
-      );
-    } catch (thrown) {
-      // Its message names fields, and no value.
-      if (thrown instanceof ConfigError) log.warn("the configuration can't be used", { problems: thrown.message });
-      else log.error("the gateway can't be made", { cause: thrown });
-      throw thrown;
-    }
-  };
-
-  const made = new WeakMap<Members, Promise<Gateway>>();
-  let latest: Gateway | undefined;
   return {
-    gateway: async () => {
-      const members = platform.secret === undefined ? noMembers : await platform.secret.members();
-      const making = made.get(members) ?? make(members);
-      made.set(members, making);
-      try {
-        latest = await making;
-        return latest;
-      } catch (thrown) {
-        // New content that can't be used: the old one holds until the next. Calls under way keep the gateway they have in any case.
-        if (latest !== undefined) return latest;
-        made.delete(members);
-        throw thrown;
-      }
-    },
+    gateway,
     queue: platform.queue,
     log,
     clock,
-    finish: (time, gateway) => {
+    finish: (time, used) => {
       for (const work of background) time.waitUntil(work);
-      const flush = async (): Promise<void> => gateway?.flush();
+      const flush = async (): Promise<void> => used?.flush();
       return time.finish(() => flush().catch((cause: unknown) => log.error("usage could not be written", { cause })));
     },
     origins: (env["HEDDLE_ORIGIN_SECRET"] ?? "")

@@ -2,7 +2,7 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type { Gateway } from "../../lib/gateway.ts";
 import { messageId } from "../../lib/queues/sqs.ts";
-import { type Lifetime, openLifetime } from "./lifetime.ts";
+import { boundsOf, type Lifetime, openLifetime } from "../shared/lifetime.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How often a message's invisibility is renewed, and for how long: a worker that dies gives it back soon. */
@@ -48,7 +48,7 @@ const workOff = async (runtime: Runtime, gateway: Gateway, record: SQSRecord, ti
 export const createWorker =
   (runtime: Runtime) =>
   async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
-    const time = openLifetime(context.getRemainingTimeInMillis(), runtime.clock.now);
+    const time = openLifetime(boundsOf(context.getRemainingTimeInMillis()), runtime.clock.now);
     let gateway: Gateway | undefined;
     try {
       const made = await runtime.gateway();

@@ -6,7 +6,7 @@ import { banner } from "./banner.ts";
 import type { Command, Io } from "./cli/io.ts";
 import { createLineWriter } from "./lines.ts";
 import { startServer } from "./server.ts";
-import { version } from "./version.ts";
+import { version } from "../shared/version.ts";
 
 const usage = `heddle ${version}
 

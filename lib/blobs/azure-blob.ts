@@ -1,7 +1,8 @@
 // Blobs in Azure Blob Storage: one container, by managed identity or by connection string.
 import type { TokenCredential } from "@azure/identity";
-import { GatewayError } from "../model/error.ts";
-import { defaultPolicy, neverSent, persist, type Attempt, type RetryPolicy, type Verdict } from "../remote/persist.ts";
+import { azureCredential } from "../remote/azure-credential.ts";
+import { azureJudge, partOf } from "../remote/azure.ts";
+import { defaultPolicy, persist, type Attempt, type RetryPolicy } from "../remote/persist.ts";
 import { objectName, type Blobs } from "./blobs.ts";
 import { hashOf, intact } from "./hash.ts";
 
@@ -9,7 +10,7 @@ export type AzureBlobsOptions = {
   readonly container: string;
   /** Before every name: `heddle/`. */
   readonly prefix?: string;
-  /** `https://account.blob.core.windows.net`, with the credential, or the one `DefaultAzureCredential` finds. */
+  /** `https://account.blob.core.windows.net`, with the credential, or the process's own. */
   readonly endpoint?: string;
   readonly credential?: TokenCredential;
   /** Instead of an endpoint. */
@@ -17,22 +18,7 @@ export type AzureBlobsOptions = {
   readonly policy?: Partial<RetryPolicy>;
 };
 
-const partOf = (error: unknown, part: "statusCode" | "code"): unknown =>
-  error instanceof Error && part in error ? (error as unknown as Record<string, unknown>)[part] : undefined;
-
-const judge = (error: unknown): Verdict => {
-  const status = partOf(error, "statusCode");
-  if (neverSent(error) || status === 429) return "refused";
-  if (typeof status !== "number" || status === 408 || status >= 500) return "unknown";
-  const code = partOf(error, "code");
-  const name = typeof code === "string" ? code : String(status);
-  return {
-    final: new GatewayError("storage", `Azure Blob Storage refused a request: ${name}.`, {
-      cause: error,
-      retryable: false,
-    }),
-  };
-};
+const judge = azureJudge("Azure Blob Storage");
 
 const isMissing = (error: unknown): boolean =>
   partOf(error, "statusCode") === 404 && partOf(error, "code") === "BlobNotFound";
@@ -42,13 +28,9 @@ export const openAzureBlobs = async (options: AzureBlobsOptions): Promise<Blobs>
   const sdk = await import("@azure/storage-blob");
   const policy: RetryPolicy = { ...defaultPolicy, timeoutMs: 20_000, totalMs: 30_000, ...options.policy };
   const settings = { retryOptions: { maxTries: 1 } };
-  const credential = async (): Promise<TokenCredential> => {
-    const identity = await import("@azure/identity");
-    return new identity.DefaultAzureCredential();
-  };
   const service =
     options.connectionString === undefined
-      ? new sdk.BlobServiceClient(options.endpoint ?? "", options.credential ?? (await credential()), settings)
+      ? new sdk.BlobServiceClient(options.endpoint ?? "", options.credential ?? azureCredential(), settings)
       : sdk.BlobServiceClient.fromConnectionString(options.connectionString, settings);
   const container = service.getContainerClient(options.container);
   const blob = (scope: string, hash: string): ReturnType<typeof container.getBlockBlobClient> =>

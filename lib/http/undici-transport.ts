@@ -27,9 +27,9 @@ class Exchange implements Dispatcher.DispatchHandler, ByteSource {
     this.#queue = new ByteQueue(this);
   }
 
-  /** The caller left. An object with this name may listen to a signal. */
+  /** The caller left, or the time is over: the signal says which. An object with this name may listen to a signal. */
   handleEvent(): void {
-    this.abandon();
+    this.#controller?.abort(upstreamFailure(undefined, "body", this.#signal));
   }
   pause(): void {
     this.#controller?.pause();
@@ -43,7 +43,7 @@ class Exchange implements Dispatcher.DispatchHandler, ByteSource {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#signal.aborted) this.abandon();
+    if (this.#signal.aborted) this.handleEvent();
     else this.#signal.addEventListener("abort", this);
   }
   onResponseStart(

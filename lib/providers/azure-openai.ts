@@ -3,6 +3,7 @@ import type { ProviderConfig } from "../config-types.ts";
 import type { Headers } from "../model/call.ts";
 import { GatewayError, invalid } from "../model/error.ts";
 import type { WireId } from "../model/wire-id.ts";
+import { azureCredential } from "../remote/azure-credential.ts";
 import { hasKey } from "./credentials.ts";
 import { configuredHeaders, createHttpProvider, trimSlash } from "./http-provider.ts";
 import { pathSegment } from "./path-segment.ts";
@@ -17,16 +18,11 @@ const earlyMs = 5 * 60_000;
 type Token = { token: string; expiresOnTimestamp: number };
 export type TokenSource = () => Promise<Token>;
 
-/** Entra's own ways of finding a credential: managed identity, workload identity, the developer's login. The SDK loads when first asked. */
-const createEntra = (): TokenSource => {
-  let loading: Promise<TokenSource> | undefined;
-  return async () => {
-    loading ??= import("@azure/identity").then(({ DefaultAzureCredential }) => {
-      const credential = new DefaultAzureCredential();
-      return () => credential.getToken(scope);
-    });
-    return (await loading)();
-  };
+/** The process's own credential, as for everything on Azure. */
+const entra: TokenSource = async () => {
+  const token = await azureCredential().getToken(scope);
+  if (token === null) throw new Error("No token.");
+  return token;
 };
 
 type TokenCache = { get: () => Promise<string>; last: () => string | undefined };
@@ -69,7 +65,7 @@ const wiresOf = (model: string): readonly WireId[] => (others.test(model) ? ["op
 export const createAzureOpenAi = (
   config: ProviderConfig,
   context: ProviderContext,
-  source: TokenSource = createEntra(),
+  source: TokenSource = entra,
 ): Provider => {
   if (config.baseUrl === undefined)
     throw invalid(`providers.${config.id}.baseUrl`, "expected the endpoint of the resource (or AZURE_OPENAI_ENDPOINT)");

@@ -1,9 +1,10 @@
 // Background work over SQS. A standard queue: at least once, in no order, which is all that the port promises.
 import type { SQSClientConfig } from "@aws-sdk/client-sqs";
-import { isObject, parseJson } from "../model/json.ts";
 import { awsJudge } from "../remote/aws.ts";
 import { defaultPolicy, persist, type Attempt, type RetryPolicy } from "../remote/persist.ts";
-import type { Queue } from "./queue.ts";
+import { messageBody, type Queue } from "./queue.ts";
+
+export { messageId } from "./queue.ts";
 
 export type SqsOptions = {
   /** The queue's URL. */
@@ -20,12 +21,6 @@ export type SqsQueue = Queue & {
 
 /** SQS waits no longer. What is due later is found by the sweeper. */
 const longestDelaySeconds = 900;
-
-/** The id of a message's body; undefined for what this gateway never sent. */
-export const messageId = (body: string): string | undefined => {
-  const value = parseJson(body);
-  return isObject(value) && typeof value["id"] === "string" ? value["id"] : undefined;
-};
 
 /** Loads the SDK; sends nothing yet. */
 export const openSqs = async (options: SqsOptions): Promise<SqsQueue> => {
@@ -45,7 +40,7 @@ export const openSqs = async (options: SqsOptions): Promise<SqsQueue> => {
     send: async ({ id }, delaySeconds = 0) => {
       const input = {
         QueueUrl,
-        MessageBody: JSON.stringify({ id }),
+        MessageBody: messageBody({ id }),
         ...(delaySeconds > 0 ? { DelaySeconds: Math.min(longestDelaySeconds, Math.ceil(delaySeconds)) } : {}),
       };
       await call((abortSignal) => client.send(new sdk.SendMessageCommand(input), { abortSignal }));

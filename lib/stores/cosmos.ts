@@ -11,6 +11,7 @@ import { idOf } from "./cosmos/ids.ts";
 import { codeOf, judge, judgeStatus } from "./cosmos/judge.ts";
 import { patchOf, sumsOf, type Patch } from "./cosmos/patch.ts";
 import { compileQuery, pageOf, readAtMost } from "./cosmos/query.ts";
+import { azureCredential } from "../remote/azure-credential.ts";
 import {
   defaultPolicy,
   outage,
@@ -28,7 +29,7 @@ export type CosmosOptions = {
   readonly endpoint: string;
   readonly database: string;
   readonly container: string;
-  /** Without a key or a credential: the managed identity, or whatever `DefaultAzureCredential` finds. */
+  /** Without a key or a credential: the process's own. */
   readonly key?: string;
   readonly credential?: TokenCredential;
   readonly connectionPolicy?: ConnectionPolicy;
@@ -50,15 +51,9 @@ const badRequest = 400;
 export const openCosmos = async (options: CosmosOptions): Promise<Table> => {
   const sdk = await import("@azure/cosmos");
   const policy: RetryPolicy = { ...defaultPolicy, ...options.policy };
-  const credential = async (): Promise<TokenCredential> => {
-    const identity = await import("@azure/identity");
-    return new identity.DefaultAzureCredential();
-  };
   const client = new sdk.CosmosClient({
     endpoint: options.endpoint,
-    ...(options.key === undefined
-      ? { aadCredentials: options.credential ?? (await credential()) }
-      : { key: options.key }),
+    ...(options.key === undefined ? { aadCredentials: options.credential ?? azureCredential() } : { key: options.key }),
     connectionPolicy: {
       requestTimeout: policy.timeoutMs,
       // Throttled calls are tried again here, with the rest.

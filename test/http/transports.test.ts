@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNodeTransport } from "../../lib/http/node-transport.ts";
 import { readAll } from "../../lib/http/transport.ts";
+import { timeIsOver } from "../../lib/model/deadline.ts";
 import { createUndiciTransport } from "../../lib/http/undici-transport.ts";
 import { startUpstream, type TestUpstream, until } from "../support/gateway.ts";
 
@@ -32,6 +33,20 @@ describe.each([
     const answer = await send();
     expect([answer.status, answer.headers["x-two"], answer.headers["set-cookie"]]).toEqual([207, "2", "a=1, b=2"]);
     expect(Buffer.from(await readAll(answer.body)).toString()).toBe("POST /a/b?c=d 1 žluť");
+  });
+
+  test("a signal says why: who left is told apart from whose time is over", async () => {
+    upstream.answer((_request, response) => void response.write("first"));
+    for (const [reason, code] of [
+      [timeIsOver(), "upstream_timeout"],
+      [undefined, "cancelled"],
+    ] as const) {
+      const stop = new AbortController();
+      const { body } = await send(stop.signal);
+      const reading = readAll(body);
+      stop.abort(reason);
+      await expect(reading).rejects.toMatchObject({ code });
+    }
   });
 
   test("a large body under back-pressure is whole", async () => {

@@ -1,5 +1,6 @@
 // What Cosmos DB's errors say about a call. Lost conditions (404, 409, 412) are told apart before; here are the others.
 import { GatewayError } from "../../model/error.ts";
+import { withoutToken } from "../../remote/azure.ts";
 import { neverSent, type Verdict } from "../../remote/persist.ts";
 
 /** Gone (a partition moves), too many requests, and a conflict between two writes that the service asks to try again. */
@@ -31,5 +32,5 @@ export const judgeStatus = (status: number, cause?: unknown): Verdict => {
 export const judge = (error: unknown): Verdict => {
   const code = codeOf(error);
   if (code !== undefined) return judgeStatus(code, error);
-  return neverSent(error) ? "refused" : "unknown";
+  return neverSent(error) || withoutToken(error) ? "refused" : "unknown";
 };

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { text as textOf } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { sendable } from "../../../functions/aws/body.ts";
-import { openLifetime } from "../../../functions/aws/lifetime.ts";
+import { boundsOf, openLifetime } from "../../../functions/shared/lifetime.ts";
 import type { Reply } from "../../../lib/model/call.ts";
 
 describe("an invocation's time", () => {
@@ -11,7 +11,7 @@ describe("an invocation's time", () => {
   afterEach(() => vi.useRealTimers());
 
   test("answers end ten seconds before the process does, runs four seconds later", async () => {
-    const time = openLifetime(900_000, Date.now);
+    const time = openLifetime(boundsOf(900_000), Date.now);
     expect(time.deadline).toBe(Date.now() + 890_000);
     await vi.advanceTimersByTimeAsync(889_999);
     expect(time.signal.aborted).toBe(false);
@@ -23,7 +23,7 @@ describe("an invocation's time", () => {
   });
 
   test("what is handed over is waited for, what it hands over too; no timer is left (F56)", async () => {
-    const time = openLifetime(60_000, Date.now);
+    const time = openLifetime(boundsOf(60_000), Date.now);
     const order: string[] = [];
     const later = async (name: string, ms: number): Promise<void> => {
       await new Promise((resolve) => setTimeout(resolve, ms));
@@ -39,7 +39,7 @@ describe("an invocation's time", () => {
   });
 
   test("what never ends is left at the cut, and so is a last write that hangs", async () => {
-    const time = openLifetime(30_000, Date.now);
+    const time = openLifetime(boundsOf(30_000), Date.now);
     const never = new Promise<never>(() => undefined);
     time.waitUntil(never);
     let finished = false;
@@ -56,7 +56,7 @@ describe("a body", () => {
   const sent = async (body: Reply["body"], cut: Promise<void> = new Promise(() => undefined)) => {
     const broken: unknown[] = [];
     const readable = sendable(
-      { status: 200, headers: {}, body },
+      { body },
       {
         heartbeatMs: 10_000,
         cut,

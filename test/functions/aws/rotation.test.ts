@@ -2,7 +2,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { withSecret } from "../../../functions/aws/platform.ts";
+import { withSecrets } from "../../../functions/shared/environment.ts";
 import { createRuntime, type Runtime } from "../../../functions/aws/runtime.ts";
 import { systemClock } from "../../../lib/routing/retry.ts";
 import { startUpstream, type TestUpstream } from "../../support/gateway.ts";
@@ -157,7 +157,7 @@ test("a vault that never answered: a 503 in the caller's own envelope, and the n
 });
 
 test("members under the names that the configuration knows; the environment's own win", () => {
-  const filled = withSecret(
+  const filled = withSecrets(
     { OPENAI_API_KEY: "from-the-environment", GEMINI_API_KEY: "" },
     {
       openai: "a",

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { version } from "../../../functions/local/version.ts";
+import { version } from "../../../functions/shared/version.ts";
 import { startUpstream, type TestUpstream, until } from "../../support/gateway.ts";
 import { rawWires } from "../../support/wires.ts";
 

@@ -1,0 +1,129 @@
+// One process on Azure Functions: what it works with, its gateway, and what is under way in it.
+import type { Gateway } from "../../lib/gateway.ts";
+import { createUndiciTransport } from "../../lib/http/undici-transport.ts";
+import { timeIsOver } from "../../lib/model/deadline.ts";
+import { type Clock, systemClock } from "../../lib/routing/retry.ts";
+import { createLog, type Log } from "../../lib/telemetry/log.ts";
+import { createMetricLines } from "../../lib/telemetry/metric-lines.ts";
+import { type Environment, variable } from "../shared/environment.ts";
+import { createGateways } from "../shared/gateways.ts";
+import { type Bounds, type Lifetime, openLifetime } from "../shared/lifetime.ts";
+import type { Connections } from "./connections.ts";
+import { createAzurePlatform } from "./platform.ts";
+
+export type RuntimeOptions = {
+  env: Environment;
+  readFile: (path: string) => string | undefined;
+  /** Takes a line without its end, and writes it at once: log lines and metrics. */
+  write: (line: string) => void;
+  connections: Connections;
+  clock?: Clock;
+};
+
+export type Runtime = {
+  /** That of the newest secrets. Throws ConfigError, and `storage` where the secrets were never read. */
+  gateway: () => Promise<Gateway>;
+  connections: Connections;
+  log: Log;
+  /** Of a call by HTTP. */
+  answerBounds: Bounds;
+  /** Whether App Service's authentication is on, so that its headers are its own. */
+  authenticates: boolean;
+  /** Fires when the process is about to end: runs end by themselves, with what they have. */
+  ending: AbortSignal;
+  begin: (bounds: Bounds) => Lifetime;
+  /** Nothing of the call is left to be told; what it handed over goes on. */
+  end: (time: Lifetime) => void;
+  /** Ends what is under way, and writes what waits to be written. Resolves in less than the host waits for it. */
+  terminate: () => Promise<void>;
+};
+
+/** The host's front stops an answer after 230 s. */
+const answerSeconds = 220;
+/** Between the end that an answer makes by itself, and the one that is made for it. */
+const graceMs = 8_000;
+/** Of the five seconds that the host gives a process that it ends: for answers and runs, then for what waits to be written. */
+const endingMs = 3_000;
+const flushMs = 1_500;
+
+const boundsOf = (env: Environment): Bounds => {
+  const given = Number(variable(env, "HEDDLE_HTTP_SECONDS") ?? answerSeconds);
+  const answerMs = (given > 0 && given <= answerSeconds ? given : answerSeconds) * 1_000;
+  const cutMs = answerMs + Math.min(graceMs, answerMs / 2);
+  return { answerMs, overMs: cutMs, cutMs };
+};
+
+const inTime = async (work: Promise<unknown>, ms: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+};
+
+export const createRuntime = ({ env, readFile, write, connections, clock = systemClock }: RuntimeOptions): Runtime => {
+  const ending = new AbortController();
+  const open = new Set<Lifetime>();
+  /** What goes on behind its call. The process isn't frozen: only its end waits for it. */
+  const background = new Set<Promise<unknown>>();
+  const track = (work: Promise<unknown>): void => {
+    const over = (): void => void background.delete(work);
+    background.add(work);
+    work.then(over, over);
+  };
+  const log = createLog({ level: "info", write, now: clock.now });
+  const platform = createAzurePlatform(env, track, log, clock.now);
+  let latest: Gateway | undefined;
+  const gateways = createGateways({
+    env,
+    readFile,
+    write,
+    clock,
+    log,
+    transport: createUndiciTransport,
+    counters: createMetricLines(write),
+    vault: platform.vault,
+    storage: platform.storage,
+    sleeps: false,
+    draining: () => ending.signal.aborted,
+  });
+  const settled = async (): Promise<void> => {
+    while (open.size + background.size > 0) await clock.sleep(20, new AbortController().signal);
+  };
+  return {
+    gateway: async () => {
+      latest = await gateways();
+      return latest;
+    },
+    connections,
+    log,
+    answerBounds: boundsOf(env),
+    authenticates: variable(env, "WEBSITE_AUTH_ENABLED")?.toLowerCase() === "true",
+    ending: ending.signal,
+    begin: (bounds) => {
+      const time = openLifetime(bounds, clock.now);
+      const opened = {
+        ...time,
+        waitUntil: (work: Promise<unknown>) => {
+          track(work);
+          time.waitUntil(work);
+        },
+      };
+      open.add(opened);
+      if (ending.signal.aborted) time.end();
+      return opened;
+    },
+    end: (time) => {
+      time.clear();
+      open.delete(time);
+    },
+    terminate: async () => {
+      ending.abort(timeIsOver());
+      for (const time of open) time.end();
+      await inTime(settled(), endingMs);
+      const flushing = latest?.flush().catch((cause: unknown) => log.error("usage could not be written", { cause }));
+      await inTime(Promise.resolve(flushing), flushMs);
+    },
+  };
+};

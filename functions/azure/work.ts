@@ -1,0 +1,36 @@
+// What runs without a caller: jobs of the queue, and the sweep.
+import type { StorageQueueHandler, TimerHandler } from "@azure/functions";
+import { messageId } from "../../lib/queues/queue.ts";
+import { boundsOf, type Lifetime } from "../shared/lifetime.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** What host.json gives a function that isn't HTTP (`functionTimeout`). */
+export const functionMs = 30 * 60_000;
+
+const within = async (runtime: Runtime, work: (time: Lifetime) => Promise<void>): Promise<void> => {
+  const time = runtime.begin(boundsOf(functionMs));
+  try {
+    await work(time);
+  } finally {
+    const gateway = await runtime.gateway().catch(() => undefined);
+    await time.finish(async () => gateway?.flush());
+    runtime.end(time);
+  }
+};
+
+/** The host hides a message for as long as its function runs, gives it out again where that throws, and puts it into the poison queue in the end. */
+export const createWorker =
+  (runtime: Runtime): StorageQueueHandler =>
+  (message) =>
+    within(runtime, async (time) => {
+      const id = messageId(message);
+      if (id === undefined) throw new Error("A message that names no job.");
+      const gateway = await runtime.gateway();
+      await gateway.work(id, time.over);
+    });
+
+/** It throws what fails: the function's own failure is what the alert counts, and the schedule comes again. */
+export const createSweeper =
+  (runtime: Runtime): TimerHandler =>
+  () =>
+    within(runtime, async (time) => (await runtime.gateway()).sweep(time.over));
