@@ -34,7 +34,8 @@ const respond = async (
     } catch (thrown) {
       failure = thrown;
     }
-    const identity = runtime.authenticates ? identityOf(headers) : undefined;
+    // Of headers that may be anybody's nothing is believed.
+    const identity = runtime.authenticates && response !== undefined ? identityOf(headers) : undefined;
     const answered = await answer(
       { call, identity, id: invocationId, time, over: runtime.ending, failure },
       runtime.gateway,

@@ -3,15 +3,16 @@
 import type { Blobs } from "../../lib/blobs/blobs.ts";
 import type { Queue } from "../../lib/queues/queue.ts";
 import { createKeyVault } from "../../lib/secrets/key-vault.ts";
+import type { MemberSecrets } from "../../lib/secrets/secrets.ts";
+import type { Log } from "../../lib/telemetry/log.ts";
 import type { Storage } from "../../lib/turns/services.ts";
 import { type Environment, once, variable } from "../shared/environment.ts";
-import type { Vault } from "../shared/gateways.ts";
 
 export type AzurePlatform = {
   /** Undefined without HEDDLE_COSMOS_ENDPOINT: nothing is kept then. */
   storage: (() => Promise<Storage>) | undefined;
   /** Undefined without HEDDLE_KEY_VAULT. */
-  vault: Vault | undefined;
+  vault: MemberSecrets | undefined;
 };
 
 /** The storage account is the host's own, under the host's own names: `AzureWebJobsStorage`, as a connection string or as addresses. */
@@ -43,7 +44,8 @@ const cosmosAccount = (
 export const createAzurePlatform = (
   env: Environment,
   background: (work: Promise<unknown>) => void,
-  now: () => number = Date.now,
+  log: Log,
+  now: () => number,
 ): AzurePlatform => {
   const endpoint = variable(env, "HEDDLE_COSMOS_ENDPOINT");
   const container = variable(env, "HEDDLE_BLOBS");
@@ -86,6 +88,6 @@ export const createAzurePlatform = (
               ...(send === undefined ? {} : { queue: { send } }),
             };
           }),
-    vault: vaultUrl === undefined ? undefined : createKeyVault({ vaultUrl, now, background }),
+    vault: vaultUrl === undefined ? undefined : createKeyVault({ vaultUrl, now, background, warn: log.warn }),
   };
 };

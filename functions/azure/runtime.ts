@@ -72,8 +72,8 @@ export const createRuntime = ({ env, readFile, write, connections, clock = syste
     background.add(work);
     work.then(over, over);
   };
-  const platform = createAzurePlatform(env, track, clock.now);
   const log = createLog({ level: "info", write, now: clock.now });
+  const platform = createAzurePlatform(env, track, log, clock.now);
   let latest: Gateway | undefined;
   const gateways = createGateways({
     env,

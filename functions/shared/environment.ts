@@ -1,9 +1,7 @@
 // What a function is told from outside: variables, and secrets under the names of variables.
+import type { Members } from "../../lib/secrets/secrets.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Secrets by name. */
-export type Members = Readonly<Record<string, string>>;
 
 /** Variables that are set to nothing are not set. */
 export const variable = (env: Environment, name: string): string | undefined => env[name] || undefined;

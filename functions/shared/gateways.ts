@@ -6,15 +6,12 @@ import type { HeddleConfig } from "../../lib/config-types.ts";
 import { createGateway, type Gateway } from "../../lib/gateway.ts";
 import type { Transport } from "../../lib/http/transport.ts";
 import type { Clock } from "../../lib/routing/retry.ts";
-import type { Secrets } from "../../lib/secrets/secrets.ts";
+import type { Members, MemberSecrets } from "../../lib/secrets/secrets.ts";
 import { createLog, type Log } from "../../lib/telemetry/log.ts";
 import type { Platform } from "../../lib/services.ts";
 import type { Storage } from "../../lib/turns/services.ts";
-import { type Environment, type Members, withSecrets } from "./environment.ts";
+import { type Environment, withSecrets } from "./environment.ts";
 import { version } from "./version.ts";
-
-/** All secrets of a deployment: the same object for as long as nothing changes. */
-export type Vault = Secrets & { members: () => Promise<Members> };
 
 export type GatewaysOptions = {
   env: Environment;
@@ -27,7 +24,7 @@ export type GatewaysOptions = {
   transport: (timeouts: HeddleConfig["timeouts"]) => Transport;
   counters: NonNullable<Platform["counters"]>;
   /** Undefined where no vault is named. */
-  vault: Vault | undefined;
+  vault: MemberSecrets | undefined;
   /** Undefined where nothing is kept. */
   storage: (() => Promise<Storage>) | undefined;
   /** See `Platform`. */

@@ -1,8 +1,9 @@
 // The one credential of a process on Azure: the managed identity where the platform gives one, else what a developer is logged in with.
+import type * as identity from "@azure/identity";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "@azure/identity";
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type Sdk = Pick<typeof import("@azure/identity"), "ManagedIdentityCredential" | "DefaultAzureCredential">;
+type Sdk = Pick<typeof identity, "ManagedIdentityCredential" | "DefaultAzureCredential">;
 
 /** The identity endpoint is on the same machine. A login's command line takes seconds. */
 const managedMs = 5_000;

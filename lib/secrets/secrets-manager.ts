@@ -6,7 +6,7 @@ import { isObject, parseJson } from "../model/json.ts";
 import { awsJudge } from "../remote/aws.ts";
 import { persist, type RetryPolicy } from "../remote/persist.ts";
 import { createCachedSecrets } from "./cached.ts";
-import type { Secrets } from "./secrets.ts";
+import type { Members, MemberSecrets } from "./secrets.ts";
 
 export type JsonSecretOptions = {
   /** ARN or name. */
@@ -19,12 +19,8 @@ export type JsonSecretOptions = {
   readonly background?: (asking: Promise<unknown>) => void;
 };
 
-export type Members = Readonly<Record<string, string>>;
-
-export type JsonSecret = Secrets & {
-  /** All there are: the same object for as long as nothing changes. Throws `storage` where the secret was never read. */
-  members: () => Promise<Members>;
-};
+export type { Members } from "./secrets.ts";
+export type JsonSecret = MemberSecrets;
 
 /** A caller waits for it. */
 const patience: RetryPolicy = { timeoutMs: 3_000, tries: 4, totalMs: 6_000 };

@@ -97,7 +97,6 @@ export const startFakeHost = async (load: () => Promise<unknown>): Promise<FakeH
       if (name === "appTerminate") terminating.push(callback);
       return { dispose: () => undefined };
     },
-    Disposable: class {},
   };
   const prototype = Module.prototype as unknown as { require: (this: unknown, id: string) => unknown };
   const original = prototype.require;

@@ -1,0 +1,51 @@
+// Every file of infra/azure is Bicep, and holds together: names, parameters of modules, values.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { cases, deployed } from "./environments.ts";
+import { parseBicep, parseParameters } from "./syntax.ts";
+import { infra, main, readBicep } from "./walk.ts";
+
+const files = (readdirSync(infra, { recursive: true }) as string[]).filter((name) => name.endsWith(".bicep"));
+
+test.each(files)("%s is Bicep", (name) => {
+  expect(() => readBicep(join(infra, name))).not.toThrow();
+});
+
+test("what is not Bicep is told, with its line", () => {
+  expect(() => parseBicep("wrong.bicep", "param name string\nresource x 'a/b@1' = {\n")).toThrow(
+    /wrong\.bicep, line 2/,
+  );
+});
+
+test("every file is a module of another, but for the first", () => {
+  const used = files.flatMap((name) => readBicep(join(infra, name)).modules.map(({ path }) => join(name, "..", path)));
+  expect(new Set([...used, "main.bicep"])).toEqual(new Set(files));
+});
+
+// A property needs a line of its own, or a comma: the parser here doesn't mind, Bicep does.
+test.each(files)("%s has one property a line", (name) => {
+  const lines = readFileSync(join(infra, name), "utf8").split("\n");
+  for (const [at, line] of lines.entries()) {
+    const code = line.replaceAll(/'(?:[^'\\]|\\.)*'/g, "''").replace(/\/\/.*/, "");
+    expect(/^\s*[\w']+: [\w.']+ [\w']+:/.test(code), `line ${at + 1}: ${line}`).toBe(false);
+  }
+});
+
+describe.each(cases)("under the parameters of %s", (name) => {
+  test("every name leads somewhere, and every parameter is given, known and allowed", () => {
+    expect(deployed(name).problems).toEqual([]);
+  });
+
+  test("no resource is declared twice", () => {
+    const ids = deployed(name).resources.map(({ id }) => id.toLowerCase());
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([]);
+  });
+});
+
+test("main.bicepparam sets parameters of main.bicep", () => {
+  const { using, parameters } = parseParameters(join(infra, "main.bicepparam"));
+  const known = readBicep(main).parameters.map(({ name }) => name);
+  expect(using).toBe("main.bicep");
+  for (const { name } of parameters) expect(known).toContain(name);
+});

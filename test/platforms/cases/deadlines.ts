@@ -1,0 +1,61 @@
+// Answers that must end by a time: each wire's own clean end, or a 504 where nothing was said yet.
+import { expect } from "vitest";
+import { rawWires } from "../../support/wires.ts";
+import { callOf, heartbeats, wireIds, withoutHeartbeats } from "../calls.ts";
+import { ask, open } from "../client.ts";
+import type { Case, Topic } from "../platform.ts";
+
+const ends = (why: string): Case[] => [
+  {
+    name: `a provider that takes too long: 504, and the wire's own end of a stream that has begun (${why})`,
+    run: async (under) => {
+      const short = await under.short?.();
+      if (short === undefined) throw new Error("A platform with a deadline has a short one for tests.");
+      const never = new Promise<void>(() => undefined);
+      const calls = wireIds.flatMap((wire) => [
+        async () => {
+          const { model } = short.provider.play(() => never);
+          const answer = await ask(short.url, callOf(wire, model));
+          expect(`${wire} ${answer.status}`).toBe(`${wire} 504`);
+          rawWires[wire].envelope(answer.json());
+        },
+        async () => {
+          const { model } = short.provider.play(async (out) => {
+            out.head(200, { "content-type": "text/event-stream" });
+            await out.write(rawWires[wire].begin);
+            await never;
+          });
+          const { text, status, whole } = await ask(short.url, callOf(wire, model, { stream: true }));
+          expect({ wire, status, whole }).toEqual({ wire, status: 200, whole: true });
+          expect(withoutHeartbeats(wire, text).startsWith(rawWires[wire].begin)).toBe(true);
+          expect(rawWires[wire].inBandError(text)).toBe(true);
+          expect(text).toMatch(/\n\r?\n$/);
+        },
+      ]);
+      await Promise.all(calls.map((call) => call()));
+      expect(short.faults()).toEqual([]);
+    },
+  },
+];
+
+const noEnd: Case = {
+  name: "no answer has to end by a time: the process lives on, and so does a stream that is kept alive",
+  run: async (under) => {
+    const wire = "openai-chat";
+    const { begin, end } = rawWires[wire];
+    const gate = Promise.withResolvers<void>();
+    const { model } = under.provider.play(async (out) => {
+      out.head(200, { "content-type": "text/event-stream" });
+      await out.write(begin);
+      await gate.promise;
+      out.end(end);
+    });
+    const answer = await open(under.url, callOf(wire, model, { stream: true }));
+    await answer.until((text) => heartbeats(wire, text) >= 20);
+    gate.resolve();
+    expect(withoutHeartbeats(wire, (await answer.end()).text)).toBe(begin + end);
+    expect(under.short).toBeUndefined();
+  },
+};
+
+export const deadlines: Topic = ({ deadline }) => (deadline === undefined ? [noEnd] : ends(deadline.why));

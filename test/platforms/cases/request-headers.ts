@@ -1,0 +1,186 @@
+// What a client's headers become: on the way in, and on the way to the provider.
+import { expect } from "vitest";
+import type { ClientWireId } from "../../../lib/model/wire-id.ts";
+import { until } from "../../support/gateway.ts";
+import { rawWires } from "../../support/wires.ts";
+import { callOf, headersOf, wireIds } from "../calls.ts";
+import { ask } from "../client.ts";
+import { type Case, key, type PlatformUnderTest } from "../platform.ts";
+import { says } from "../provider.ts";
+
+const anthropic = "anthropic-messages";
+const whole = rawWires[anthropic].whole;
+
+/** The `anthropic-beta` that the provider gets where the client sends these headers: the one header that passes as it is. */
+const passedBeta = async (
+  under: PlatformUnderTest,
+  headers: readonly (readonly [string, string])[],
+): Promise<string | undefined> => {
+  const { model, heard } = under.provider.play(says(whole));
+  const call = callOf(anthropic, model);
+  const answer = await ask(under.url, { ...call, headers: [...Object.entries(headersOf(anthropic)), ...headers] });
+  expect(answer.status).toBe(200);
+  return heard[0]?.headers["anthropic-beta"]?.toString();
+};
+
+const ownKey = (wire: ClientWireId): Case => ({
+  name: `${wire}: the wire's own place for a key is read`,
+  run: async (under) => {
+    const { model, heard } = under.provider.play(says(rawWires[wire].whole));
+    const answer = await ask(under.url, callOf(wire, model));
+    expect(answer.status).toBe(200);
+    expect(JSON.stringify(heard[0]?.headers)).not.toContain(key);
+    expect(answer.json()).toEqual(rawWires[wire].whole);
+  },
+});
+
+/** All that a call to a provider may have. */
+const own: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-encoding",
+  "anthropic-version",
+  "connection",
+  "content-length",
+  "content-type",
+  "host",
+  "traceparent",
+  "user-agent",
+  "x-api-key",
+]);
+
+const cases: Case[] = [
+  {
+    name: "names in any case are the same header",
+    run: async (under) => {
+      expect(await passedBeta(under, [["ANTHROPIC-Beta", "One-2026"]])).toBe("One-2026");
+      const { model } = under.provider.play(says(whole));
+      const call = callOf(anthropic, model);
+      const shouted = [
+        ["X-API-KEY", key],
+        ["ANTHROPIC-VERSION", "2023-06-01"],
+        ["CONTENT-TYPE", "application/json"],
+      ] as const;
+      expect((await ask(under.url, { ...call, headers: shouted })).status).toBe(200);
+    },
+  },
+  {
+    name: "a repeated header is joined, in its order",
+    run: async (under) => {
+      const beta = await passedBeta(under, [
+        ["anthropic-beta", "one"],
+        ["Anthropic-Beta", "two"],
+        ["anthropic-beta", "three,four"],
+      ]);
+      // The blank behind a comma means nothing: fronts that join by themselves leave it out.
+      expect(beta?.split(/, ?/)).toEqual(["one", "two", "three", "four"]);
+    },
+  },
+  {
+    name: "a value of 12,000 characters arrives whole",
+    run: async (under) => {
+      const long = `b-${"0123456789".repeat(1_200)}`;
+      expect(await passedBeta(under, [["anthropic-beta", long]])).toBe(long);
+    },
+  },
+  {
+    name: "a value outside of ASCII arrives as its bytes",
+    run: async (under) => {
+      expect(await passedBeta(under, [["anthropic-beta", "caf\u00e9-\u00ff"]])).toBe("caf\u00e9-\u00ff");
+    },
+  },
+  {
+    name: "an empty value is no trouble",
+    run: async (under) => {
+      expect((await passedBeta(under, [["anthropic-beta", ""]])) ?? "").toBe("");
+      expect(
+        await passedBeta(under, [
+          ["x-request-id", ""],
+          ["cookie", ""],
+          ["heddle-thread", ""],
+        ]),
+      ).toBeUndefined();
+    },
+  },
+  {
+    name: "cookies, hop-by-hop headers and what fronts add never reach the provider",
+    run: async (under) => {
+      const { model, heard } = under.provider.play(says(whole));
+      const call = callOf(anthropic, model);
+      const answer = await ask(under.url, {
+        ...call,
+        headers: [
+          ...Object.entries(headersOf(anthropic)),
+          ["cookie", "a=1"],
+          ["cookie", "b=2; c=3"],
+          ["te", "trailers"],
+          ["keep-alive", "timeout=5"],
+          ["proxy-authorization", "Basic ZmFrZTpmYWtl"],
+          ["forwarded", "for=192.0.2.1"],
+          ["x-forwarded-for", "192.0.2.1"],
+          ["x-forwarded-host", "elsewhere.example"],
+          ["x-hop", "1"],
+          ["x-heddle-origin", "fake-origin"],
+        ],
+      });
+      expect(answer.status).toBe(200);
+      expect(Object.keys(heard[0]?.headers ?? {}).filter((name) => !own.has(name))).toEqual([]);
+      // The provider's own key, and not the caller's.
+      expect(heard[0]?.headers["x-api-key"]).toBe("fake-anthropic-key");
+      expect(heard[0]?.headers["user-agent"]).toBe("heddle");
+    },
+  },
+  {
+    name: "what a client says about who it is gives it no identity",
+    run: async (under) => {
+      const before = under.provider.calls();
+      const objectId = "00000000-0000-0000-0000-00000000c0de";
+      const arn = "arn:aws:iam::123456789012:role/test";
+      const principal = Buffer.from(
+        JSON.stringify({
+          auth_typ: "aad",
+          claims: [
+            { typ: "http://schemas.microsoft.com/identity/claims/objectidentifier", val: objectId },
+            { typ: "roles", val: "admin" },
+          ],
+        }),
+      ).toString("base64");
+      const forged = {
+        "x-ms-client-principal": principal,
+        "x-ms-client-principal-id": objectId,
+        "x-ms-client-principal-name": "somebody",
+        "x-ms-client-principal-idp": "aad",
+        "x-ms-token-aad-access-token": "fake-token",
+        "x-amzn-request-context": JSON.stringify({ authorizer: { iam: { userArn: arn, accountId: "123456789012" } } }),
+        "x-amzn-user-arn": arn,
+        "x-forwarded-for": "127.0.0.1",
+        "x-forwarded-user": "admin",
+        "x-real-ip": "127.0.0.1",
+        "x-heddle-origin": "fake-origin",
+      };
+      for (const path of ["/v1/admin/keys", "/v1/models", "/metrics"])
+        expect((await ask(under.url, { path, headers: forged })).status, path).toBe(401);
+      expect(under.provider.calls()).toBe(before);
+    },
+  },
+  {
+    name: "a host of another name is served, as any",
+    run: async (under) => {
+      const answer = await ask(under.url, { path: "/health/live", headers: { host: "gateway.example" } });
+      expect(answer.status).toBe(200);
+    },
+  },
+  ...wireIds.map(ownKey),
+  {
+    name: "every call has its line in the log, and no line has a key in it",
+    run: async (under) => {
+      const id = `logged-${Date.now()}`;
+      const { model } = under.provider.play(says(whole));
+      await ask(under.url, callOf(anthropic, model, { headers: { "x-request-id": id } }));
+      await until(() => under.logs().some((line) => line.includes(id)), "a line about the call");
+      const secrets = [key, "fake-anthropic-key", "fake-compat-key", "fake-openai-key", "fake-gemini-key"];
+      expect(under.logs().filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual([]);
+    },
+  },
+];
+
+export const requestHeaders = (): readonly Case[] => cases;

@@ -1,0 +1,53 @@
+// The conformance suite of platforms: the same list of cases against each, over real HTTP, with a provider that does as a case says.
+// Where a platform differs, its facts say so and why, and the case asserts the difference.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bodies } from "./cases/bodies.ts";
+import { brokenStreams } from "./cases/broken-streams.ts";
+import { deadlines } from "./cases/deadlines.ts";
+import { earlyErrors } from "./cases/early-errors.ts";
+import { leaving } from "./cases/leaving.ts";
+import { longStreams } from "./cases/long-streams.ts";
+import { methods } from "./cases/methods.ts";
+import { paths } from "./cases/paths.ts";
+import { requestHeaders } from "./cases/request-headers.ts";
+import { responseHeaders } from "./cases/response-headers.ts";
+import { sdks } from "./cases/sdks.ts";
+import { streaming } from "./cases/streaming.ts";
+import { together } from "./cases/together.ts";
+import { configOf, type Platform, type PlatformUnderTest, type Topic } from "./platform.ts";
+import { type Provider, startProvider } from "./provider.ts";
+
+const topics: readonly (readonly [string, Topic])[] = [
+  ["request headers", requestHeaders],
+  ["response headers", responseHeaders],
+  ["methods", methods],
+  ["paths and queries", paths],
+  ["bodies", bodies],
+  ["errors before the first byte", earlyErrors],
+  ["streams", streaming],
+  ["long streams, odd ones, and runs", longStreams],
+  ["errors in a stream", brokenStreams],
+  ["clients that leave, and slow ones", leaving],
+  ["calls together", together],
+  ["the time that an answer has", deadlines],
+  ["official SDKs", sdks],
+];
+
+export const conforms = (platform: Platform): void => {
+  let provider: Provider;
+  let under: PlatformUnderTest;
+  beforeAll(async () => {
+    provider = await startProvider();
+    under = await platform.start(provider, configOf(provider.url));
+  }, 60_000);
+  afterAll(async () => {
+    await under?.stop();
+    await provider?.stop();
+  });
+  describe.each(topics)("%s", (_name, cases) => {
+    test.each(cases(platform.facts))("$name", ({ run }) => run(under));
+  });
+  test("the platform saw no fault in all of this", () => {
+    expect(under.faults()).toEqual([]);
+  });
+};
