@@ -26,13 +26,13 @@ export type CoreInvocationContext = {
 type Callback = (...inputs: unknown[]) => unknown;
 
 /** `@azure/functions` is one: what it makes of an invocation. */
-export type InvocationModel = {
+type InvocationModel = {
   getArguments: () => Promise<{ context: object; inputs: unknown[] }>;
   invokeFunction: (context: object, inputs: unknown[], callback: Callback) => Promise<unknown>;
   getResponse: (context: object, result: unknown) => Promise<unknown>;
 };
 
-export type ProgrammingModel = {
+type ProgrammingModel = {
   name: string;
   version: string;
   getInvocationModel: (context: CoreInvocationContext) => InvocationModel | Promise<InvocationModel>;

@@ -8,7 +8,7 @@ import { byPrecedence, decodePath, encodePath, matchRoute, type Route } from "./
 import type { Invocation } from "./worker-process.ts";
 
 /** A worker that can take HTTP, as far as the front needs one. */
-export type HttpTarget = {
+type HttpTarget = {
   httpUri: string;
   invoke: (functionName: string, metadata: Record<string, RpcData>) => Invocation;
 };

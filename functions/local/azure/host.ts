@@ -4,7 +4,7 @@ import type { Binding, RegisteredFunction, RpcData } from "./messages.ts";
 import { type QueueSource, startQueueSource } from "./queue-source.ts";
 import type { Route } from "./routes.ts";
 import { readSchedule, timerInput } from "./schedule.ts";
-import { type HostJson, readHostJson, resolveNames } from "./settings.ts";
+import { type HostJson, millisecondsOf, readHostJson, resolveNames } from "./settings.ts";
 import { type Invocation, type LogLine, type Outcome, startWorker, type WorkerProcess } from "./worker-process.ts";
 
 export type HostOptions = {
@@ -68,6 +68,8 @@ const inputFor = (trigger: Binding, input: string | undefined, settings: Readonl
 export const startHost = async (options: HostOptions): Promise<FunctionsHost> => {
   const { appFolder, settings, log, port, timeoutMs = 230_000, frontEnd = true, triggers = true } = options;
   const hostJson = options.hostJson ?? readHostJson(appFolder);
+  const { functionTimeout = "00:30:00" } = hostJson;
+  const functionMs = functionTimeout === "-1" ? undefined : Math.min(millisecondsOf(functionTimeout), 2 ** 31 - 1);
   const say = (line: string): void => log({ from: "host", text: line });
   let stopped = false;
   let current: Promise<WorkerProcess>;
@@ -107,7 +109,16 @@ export const startHost = async (options: HostOptions): Promise<FunctionsHost> =>
     const begun = performance.now();
     const { id, outcome } = worker.invoke(called.id, [{ name: triggerOf(called)?.name ?? "", data }], metadata);
     say(`Executing 'Functions.${called.name}' (Reason='${why}', Id=${id})`);
+    // A worker can't be made to stop one thing alone: it is ended, and all that runs in it.
+    const late = setTimeout(
+      () => {
+        say(`Timeout value of ${functionTimeout} exceeded by function 'Functions.${called.name}' (Id: '${id}').`);
+        worker.kill();
+      },
+      functionMs ?? 2 ** 31 - 1,
+    );
     const told = outcome.then((ended) => {
+      clearTimeout(late);
       const { error } = ended;
       const how = error === undefined ? "Succeeded" : "Failed";
       say(

@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 /** What the host reads of host.json, as far as this one does what it says. */
 export type HostJson = {
+  /** `hh:mm:ss`; no more than so long may any invocation take. "-1": as long as it likes. */
+  functionTimeout?: string;
   extensions?: {
     http?: { routePrefix?: string };
     queues?: {

@@ -20,7 +20,7 @@ describe("npm run azure", () => {
   beforeAll(async () => {
     copyFileSync(join(root, "host.json"), join(folder, "host.json"));
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", main: "dist/azure/index.mjs" }));
-    writeFileSync(join(folder, "local.settings.json"), JSON.stringify({ Values: { HEDDLE_LOG_LEVEL: "silent" } }));
+    writeFileSync(join(folder, "local.settings.json"), JSON.stringify({ Values: { HEDDLE_LOG_LEVEL: "error" } }));
     await bundleAzure(join(folder, "dist"));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,6 +30,8 @@ describe("npm run azure", () => {
     expect(stderr).toContain("HTTP 200");
     expect(stdout).toContain("event: message_stop");
     expect(stderr).toContain("Executed 'Functions.gateway' (Succeeded");
+    // As local.settings.json has it.
+    expect(stderr).not.toContain('"message":"call"');
     expect(status).toBe(0);
   });
 

@@ -104,6 +104,15 @@ describe("queues", () => {
   });
 });
 
+test("an invocation that takes too long ends its worker", async () => {
+  const functions = await startFunctions(app, { triggers: false, hostJson: { functionTimeout: "00:00:00.3" } });
+  const before = await functions.pid();
+  expect((await functions.run("worker", '{"act":"slow"}')).error?.message).toContain("node exited");
+  expect(functions.logs.some((line) => line.startsWith("Timeout value of 00:00:00.3 exceeded"))).toBe(true);
+  expect(await functions.pid()).not.toBe(before);
+  await functions.stop();
+});
+
 describe("timers", () => {
   test("run on their schedule, at the start where they say so, and by hand", async () => {
     const functions = await startFunctions(app, { env: { TRIAL_SCHEDULE: "* * * * * *", TRIAL_STARTUP: "1" } });

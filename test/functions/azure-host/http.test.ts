@@ -138,14 +138,14 @@ describe("the local Functions host", () => {
     expect(new Set(pids)).toEqual(new Set([await functions.pid()]));
   });
 
-  test("a client that leaves closes the worker's connection, and its invocation fails", async () => {
+  test("a client that leaves closes the worker's connection, which is all that it hears", async () => {
     const leaving = new AbortController();
     const response = await fetch(`${functions.url}/stalls`, { signal: leaving.signal });
-    const id = response.headers.get("x-ms-invocation-id") ?? "";
     await response.body?.getReader().read();
+    const left = (): number => functions.output.filter((line) => line === '{"stalls":"left"}').length;
+    expect(left()).toBe(0);
     leaving.abort();
-    // The library does not hear of it: it writes on to its end, into nothing.
-    expect(functions.logs.some((line) => line.includes(`Executing 'Functions.act'`) && line.includes(id))).toBe(true);
+    await until(() => left() === 1, "the connection is closed");
   });
 
   test("what an invocation logs once it has ended is lost; what the worker writes is not", async () => {

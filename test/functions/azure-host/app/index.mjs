@@ -1,7 +1,14 @@
 // Functions that do as they are asked: stand for a bundle where only the host is on trial.
+import { channel } from "node:diagnostics_channel";
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { app } from "@azure/functions";
+
+// How the host's connections to the library's proxy end.
+channel("http.server.request.start").subscribe(({ request, response }) => {
+  if (request.url !== "/stalls") return;
+  response.once("close", () => console.log(JSON.stringify({ stalls: response.writableFinished ? "whole" : "left" })));
+});
 
 app.setup({ enableHttpStream: true });
 
