@@ -8,6 +8,8 @@ type Sdk = Pick<typeof identity, "ManagedIdentityCredential" | "DefaultAzureCred
 /** The identity endpoint is on the same machine. A login's command line takes seconds. */
 const managedMs = 5_000;
 const loginMs = 30_000;
+/** Before it is asked again, for those who can't: a blink of it is nobody's failure. */
+const waitsMs = [50, 250];
 
 /** Functions, App Service and Container Apps set both. */
 const isManaged = (env: Environment): boolean =>
@@ -16,7 +18,7 @@ const isManaged = (env: Environment): boolean =>
 const make = (sdk: Sdk, env: Environment): TokenCredential => {
   if (!isManaged(env)) return new sdk.DefaultAzureCredential();
   const clientId = env["AZURE_CLIENT_ID"] || undefined;
-  // Who needs the token tries again, each in its own time: see lib/remote/persist.ts.
+  // Its own tries go on for longer than a caller waits.
   const retryOptions = { maxRetries: 0 };
   return new sdk.ManagedIdentityCredential({ retryOptions, ...(clientId === undefined ? {} : { clientId }) });
 };
@@ -67,7 +69,7 @@ export const createAzureCredential = (
   let loading: Promise<TokenCredential> | undefined;
   const asking = new Map<string, Promise<AccessToken>>();
 
-  const ask = async (scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> => {
+  const askOnce = async (scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> => {
     try {
       loading ??= load().then((sdk) => make(sdk, env));
       const token = await (await loading).getToken(scopes, options);
@@ -76,6 +78,16 @@ export const createAzureCredential = (
       throw refusal(codeOf(thrown));
     }
     throw refusal("no answer");
+  };
+  const ask = async (scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> => {
+    for (const wait of isManaged(env) ? waitsMs : []) {
+      try {
+        return await askOnce(scopes, options);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+    return askOnce(scopes, options);
   };
 
   return {

@@ -91,10 +91,16 @@ describe("a managed identity", () => {
     expect(`${error.message} ${error.stack} ${error.code}`).not.toContain("a-fake");
     expect(error.cause).toBeUndefined();
     expect(azureJudge("Key Vault")(error)).toBe("refused");
-    expect(identity.asked).toHaveLength(1);
+    expect(identity.asked).toHaveLength(3);
     // It is not kept: the endpoint is asked again.
     identity.plan.length = 0;
     await credential.getToken(storage);
+  });
+
+  test("a blink of the endpoint is nobody's failure", async () => {
+    identity.plan.push({ status: 500, body: "{}" }, { drop: true }, {});
+    expect(await createAzureCredential(environment()).getToken(storage)).toMatchObject({ tokenType: "Bearer" });
+    expect(identity.asked).toHaveLength(3);
   });
 
   test("an endpoint that never answers is given up", async () => {
