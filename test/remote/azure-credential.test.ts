@@ -164,6 +164,33 @@ test("without an identity's endpoint, what a developer is logged in with; the SD
   expect(made).toEqual(["default", "managed"]);
 });
 
+test("a token that can't be renewed early serves until its end, but where a service wants a new one", async () => {
+  let asked = 0;
+  const answers = (seconds: number) => () => {
+    asked += 1;
+    return asked === 1
+      ? Promise.resolve({ token: "a-fake-token", expiresOnTimestamp: Date.now() + seconds * 1_000 })
+      : Promise.reject(new Error("down"));
+  };
+  const holding = (seconds: number) => {
+    asked = 0;
+    const getToken = answers(seconds);
+    const kind = class {
+      getToken = getToken;
+    };
+    const load = () =>
+      Promise.resolve({ ManagedIdentityCredential: kind, DefaultAzureCredential: kind } as unknown as typeof sdk);
+    return createAzureCredential({}, load);
+  };
+  const long = holding(3_600);
+  expect((await long.getToken(storage))?.token).toBe("a-fake-token");
+  expect((await long.getToken(storage))?.token).toBe("a-fake-token");
+  expect((await thrownBy(long.getToken(storage, { claims: "{}" }))).name).toBe("CredentialUnavailableError");
+  const short = holding(30);
+  await short.getToken(storage);
+  expect((await thrownBy(short.getToken(storage))).name).toBe("CredentialUnavailableError");
+});
+
 test("an SDK that can't be loaded is a refusal too", async () => {
   const load = () => Promise.reject(new Error("The SDK is not there: a-fake-secret"));
   const error = await thrownBy(createAzureCredential({}, load).getToken(storage));
