@@ -65,7 +65,9 @@ const list = ({ url, functions }: FunctionsHost, prefix: string): void => {
     const what =
       trigger?.type === "httpTrigger"
         ? `[${String(trigger["methods"])}] ${[url, prefix, trigger["route"]].filter((part) => part !== "").join("/")}`
-        : [trigger?.type, trigger?.["queueName"], trigger?.["schedule"]].filter((part) => part !== undefined).join(" ");
+        : [trigger?.type, trigger?.["queueName"], trigger?.["schedule"]]
+            .filter((part) => typeof part === "string")
+            .join(" ");
     say(`  ${each.name}: ${what}`);
   }
 };
