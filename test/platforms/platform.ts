@@ -1,4 +1,5 @@
 // What the conformance suite knows of a platform: how it is reached, and how it differs from the others.
+import { readFileSync } from "node:fs";
 import type { Provider } from "./provider.ts";
 
 /** It holds here, or why it does not: the suite then asserts what happens instead. */
@@ -52,6 +53,15 @@ export type Platform = {
 export type Case = { name: string; run: (under: PlatformUnderTest) => Promise<void> };
 /** The cases of one topic: what holds nowhere else is asserted as it is. */
 export type Topic = (facts: Facts) => readonly Case[];
+
+/** The most megabytes that a process ever had; undefined where the system does not tell. */
+export const peakOf = (pid: number | undefined): number | undefined => {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+  } catch {
+    return undefined;
+  }
+};
 
 export const key = "fake-client-key-0123456789";
 /** Low, so that what is too large need not be large. */
