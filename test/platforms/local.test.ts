@@ -17,7 +17,8 @@ const facts: Facts = {
   cutsBroken: true,
   stores: true,
   rawBodies: true,
-  dotsInPaths: true,
+  rawHeaders: true,
+  rawPaths: true,
 };
 
 const local: Platform = {

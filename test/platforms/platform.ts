@@ -16,8 +16,12 @@ export type Facts = {
   stores: Holds;
   /** Bodies reach the gateway byte for byte, whatever type they say they are of. */
   rawBodies: Holds;
-  /** Dots in paths reach the gateway as they are written. */
-  dotsInPaths: Holds;
+  /** Header values reach the gateway as their bytes, whatever those are. */
+  rawHeaders: Holds;
+  /** Paths reach the gateway as they are written, letter by letter. */
+  rawPaths: Holds;
+  /** Paths of some thousand characters never reach the gateway: the status they get, and no envelope of a wire. */
+  longPath?: { status: number; why: string };
   /** Bodies above this are refused by what stands before the gateway: its status, and no envelope of a wire. */
   frontLimit?: { bytes: number; status: number; why: string };
   /** How many calls the suite makes at once, and why no more. All of them share a process where it is undefined. */
