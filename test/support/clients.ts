@@ -21,7 +21,8 @@ const bookSchema = {
   required: ["title", "pages"],
   additionalProperties: false,
 } as const;
-const key = "fake-client-key";
+/** Long enough for a gateway that asks for it. */
+const key = "fake-client-key-0123456789";
 const toolAnswer = "WEATHER-IS-FINE";
 
 /** Each verb gives what a test looks at; what a client can't do is absent. */
