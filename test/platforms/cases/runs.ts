@@ -26,6 +26,27 @@ const threadOf = async (under: PlatformUnderTest, model: string): Promise<string
   return `/v1/threads/${id}/runs`;
 };
 
+const comesAgain = (stream: boolean): Case => ({
+  name: `a call that comes again under its Idempotency-Key gets the same answer, and costs nothing: ${stream ? "streamed" : "whole"}`,
+  run: async (under) => {
+    const { model, heard } = under.provider.play(async (out) => {
+      out.head(200, { "content-type": stream ? "text/event-stream" : "application/json" });
+      out.end(stream ? begin + end : JSON.stringify(whole));
+    });
+    const call = callOf(wire, model, { stream, headers: { "idempotency-key": `again-${model}` } });
+    const first = await ask(under.url, call);
+    const second = await ask(under.url, call);
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(withoutHeartbeats(wire, second.text)).toBe(withoutHeartbeats(wire, first.text));
+    expect(first.text).toContain("Hello");
+    expect(second.headers["content-type"]).toBe(first.headers["content-type"]);
+    expect(heard).toHaveLength(1);
+    const other = await ask(under.url, { ...call, body: String(call.body).replace('"hi"', '"ho"') });
+    expect(other.status).toBe(422);
+    rawWires[wire].envelope(other.json());
+  },
+});
+
 const cases: Case[] = [
   {
     name: "a run goes on when its caller leaves, and is whole (F54)",
@@ -49,30 +70,12 @@ const cases: Case[] = [
       expect((await ask(under.url, { path: `${runs}/one/events`, headers })).text).toContain(" after all");
     },
   },
-  ...[false, true].map((stream): Case => ({
-    name: `a call that comes again under its Idempotency-Key gets the same answer, and costs nothing: ${stream ? "streamed" : "whole"}`,
-    run: async (under) => {
-      const { model, heard } = under.provider.play(async (out) => {
-        out.head(200, { "content-type": stream ? "text/event-stream" : "application/json" });
-        out.end(stream ? begin + end : JSON.stringify(whole));
-      });
-      const call = callOf(wire, model, { stream, headers: { "idempotency-key": `again-${model}` } });
-      const first = await ask(under.url, call);
-      const second = await ask(under.url, call);
-      expect([first.status, second.status]).toEqual([200, 200]);
-      expect(withoutHeartbeats(wire, second.text)).toBe(withoutHeartbeats(wire, first.text));
-      expect(first.text).toContain("Hello");
-      expect(second.headers["content-type"]).toBe(first.headers["content-type"]);
-      expect(heard).toHaveLength(1);
-      const other = await ask(under.url, { ...call, body: String(call.body).replace('"hi"', '"ho"') });
-      expect(other.status).toBe(422);
-      rawWires[wire].envelope(other.json());
-    },
-  })),
+  comesAgain(false),
+  comesAgain(true),
   {
     name: "a response is gone on from",
     run: async (under) => {
-      const ask2 = async (body: object): Promise<{ id: string; output: unknown }> =>
+      const respond = async (body: object): Promise<{ id: string; output: unknown }> =>
         (
           await ask(under.url, {
             path: "/v1/responses",
@@ -80,8 +83,8 @@ const cases: Case[] = [
             body: JSON.stringify({ model: "echo/echo", ...body }),
           })
         ).json() as { id: string; output: unknown };
-      const first = await ask2({ input: "My name is Weft." });
-      const second = await ask2({ input: "Who am I?", previous_response_id: first.id });
+      const first = await respond({ input: "My name is Weft." });
+      const second = await respond({ input: "Who am I?", previous_response_id: first.id });
       expect(second).toMatchObject({ previous_response_id: first.id, status: "completed" });
       const kept = await ask(under.url, { path: `/v1/responses/${second.id}`, headers });
       expect(kept.json()).toMatchObject({ id: second.id, output: second.output });
