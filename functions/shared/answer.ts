@@ -53,7 +53,7 @@ const letGo = (body: Reply["body"]): void => {
     .catch(() => undefined);
 };
 
-export const requestIdOf = (call: Call, id: string): string => {
+const requestIdOf = (call: Call, id: string): string => {
   const given = call.headers["x-request-id"];
   return given !== undefined && requestIdPattern.test(given) ? given : id;
 };
