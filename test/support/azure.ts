@@ -5,6 +5,8 @@ import type { HostJson } from "../../functions/local/azure/settings.ts";
 
 export type TestFunctions = {
   url: string;
+  /** Names of what the app has registered. */
+  functions: readonly string[];
   /** All that the host shows: what the worker wrote, what invocations logged, its own lines. */
   logs: string[];
   /** What the worker alone wrote, line by line. */
@@ -47,6 +49,7 @@ export const startFunctions = async (appFolder: string, options: TestFunctionsOp
   });
   return {
     url: host.url,
+    functions: host.functions.map(({ name }) => name),
     logs,
     output,
     memory: async () => (await host.worker()).memory() ?? 0,

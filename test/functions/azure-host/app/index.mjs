@@ -22,8 +22,7 @@ async function* broken() {
 }
 
 async function* flood(megabytes) {
-  const piece = new Uint8Array(1024 * 1024).fill(97);
-  for (let sent = 0; sent < megabytes; sent += 1) yield piece;
+  for (let sent = 0; sent < megabytes; sent += 1) yield new Uint8Array(1024 * 1024).fill(97);
 }
 
 const acts = {
