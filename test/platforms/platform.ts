@@ -26,8 +26,8 @@ export type Facts = {
   frontLimit?: { bytes: number; status: number; why: string };
   /** How many calls the suite makes at once, and why no more. All of them share a process where it is undefined. */
   atOnce?: { calls: number; why: string };
-  /** When answers must end; absent where processes live on. */
-  deadline?: { why: string };
+  /** Answers must end by a time, and perhaps the runs behind them; absent where neither has to. */
+  deadline?: { why: string; runsGoOn: Holds };
 };
 
 export type PlatformUnderTest = {
@@ -42,7 +42,7 @@ export type PlatformUnderTest = {
   faults: () => readonly string[];
   /** The most memory that a process ever had; undefined where the system does not tell. */
   peakMb?: () => number | undefined;
-  /** The same, but answers must end within a few seconds. */
+  /** The same, but answers must end within a few seconds: one, for all who ask. */
   short?: () => Promise<PlatformUnderTest>;
   stop: () => Promise<void>;
 };

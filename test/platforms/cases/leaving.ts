@@ -113,7 +113,8 @@ const slow = (backPressure: Facts["backPressure"]): Case => ({
     expect(numbers).toEqual(Array.from({ length: pieces * 4 }, (_, at) => `${at} ${megabyte / 4}`));
     const after = under.peakMb?.();
     // Standing still is what proves that nothing is gathered; this, that nothing is gathered several times over.
-    if (before !== undefined && after !== undefined) expect(after - before).toBeLessThan(backPressure === true ? mostGathered : 3 * pieces);
+    if (before !== undefined && after !== undefined)
+      expect(after - before).toBeLessThan(backPressure === true ? mostGathered : 3 * pieces);
   },
 });
 

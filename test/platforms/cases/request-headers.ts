@@ -4,7 +4,7 @@ import type { ClientWireId } from "../../../lib/model/wire-id.ts";
 import { until } from "../../support/gateway.ts";
 import { rawWires } from "../../support/wires.ts";
 import { callOf, headersOf, wireIds } from "../calls.ts";
-import { ask } from "../client.ts";
+import { abandon, ask } from "../client.ts";
 import { type Case, type Holds, key, type PlatformUnderTest, type Topic } from "../platform.ts";
 import { says } from "../provider.ts";
 
@@ -177,6 +177,24 @@ const cases: Case[] = [
   },
 ];
 
+/** Names by which platforms know their calls, with values that would mean something to a program behind them. */
+const names = ["x-ms-invocation-id", "x-amzn-requestid", "lambda-runtime-aws-request-id", "x-arr-log-id"];
+const values = ["error", "newListener", "__proto__", "constructor", "00000000-0000-4000-8000-000000000000", "", "a,b"];
+
+/** Whatever a client calls its call: nobody else's is the worse for it. */
+const ownIds: Case = {
+  name: "a client that names its call as platforms do harms nobody",
+  run: async (under) => {
+    for (const name of names) {
+      const leave = values.map((value) => abandon(under.url, { path: "/health/live", headers: { [name]: value } }));
+      const { model } = under.provider.play(says(whole));
+      expect((await ask(under.url, callOf(anthropic, model))).json()).toEqual(whole);
+      for (const each of leave) each();
+    }
+    expect(under.faults()).toEqual([]);
+  },
+};
+
 const latin1 = "caf\u00e9-\u00ff";
 
 const outsideOfAscii = (rawHeaders: Holds): Case =>
@@ -195,4 +213,4 @@ const outsideOfAscii = (rawHeaders: Holds): Case =>
         },
       };
 
-export const requestHeaders: Topic = ({ rawHeaders }) => [...cases, outsideOfAscii(rawHeaders)];
+export const requestHeaders: Topic = ({ rawHeaders }) => [...cases, outsideOfAscii(rawHeaders), ownIds];
