@@ -26,7 +26,7 @@ resource monitorScope 'microsoft.insights/privateLinkScopes@2021-07-01-preview' 
   }
 }
 
-resource scopedWorkspace 'microsoft.insights/privateLinkScopes/scopedResources@2021-07-01-preview' = {
+resource scopedWorkspace 'Microsoft.Insights/privateLinkScopes/scopedResources@2021-07-01-preview' = {
   parent: monitorScope
   name: 'workspace'
   properties: {
@@ -34,7 +34,7 @@ resource scopedWorkspace 'microsoft.insights/privateLinkScopes/scopedResources@2
   }
 }
 
-resource scopedInsights 'microsoft.insights/privateLinkScopes/scopedResources@2021-07-01-preview' = {
+resource scopedInsights 'Microsoft.Insights/privateLinkScopes/scopedResources@2021-07-01-preview' = {
   parent: monitorScope
   name: 'insights'
   properties: {
