@@ -10,6 +10,15 @@ export type Connections = {
 
 /** The header by which the host tells which invocation a request belongs to. */
 const invocationHeader = "x-ms-invocation-id";
+/** The host's own ids. It leaves one that a client sends in its place, and the library makes an event's name of it: `error` ends the process. */
+const hostId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The client's own affair: its call has no invocation. The library, which hears of the request next, finds nothing to do. */
+const refuse = (request: IncomingMessage, response: ServerResponse): void => {
+  delete request.headers[invocationHeader];
+  response.writeHead(400, { "content-type": "application/json", connection: "close" });
+  response.end(`{"error":{"type":"invalid_request_error","message":"${invocationHeader}: expected no such header"}}`);
+};
 
 /** To be called once, before the library's proxy listens. */
 export const watchConnections = (): Connections => {
@@ -18,9 +27,10 @@ export const watchConnections = (): Connections => {
     const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
     const id = request.headers[invocationHeader];
     if (typeof id !== "string") return;
-    open.set(id, response);
     // The library hears no error of it: without a listener one would end the process.
     response.on("error", () => undefined);
+    if (!hostId.test(id)) return refuse(request, response);
+    open.set(id, response);
     response.once("close", () => {
       if (open.get(id) === response) open.delete(id);
     });

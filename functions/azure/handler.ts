@@ -3,7 +3,7 @@ import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } fr
 import { streamOf } from "../shared/body.ts";
 import { answer } from "../shared/answer.ts";
 import { headersOf, identityOf, readBody, receive } from "./request.ts";
-import { hasBody, initOf, webStream } from "./response.ts";
+import { initOf, webStream, wholeBody } from "./response.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Larger bodies are refused before a configuration says what is taken. */
@@ -41,9 +41,10 @@ const respond = async (
       runtime.gateway,
       runtime.log,
     );
-    if (!hasBody(answered)) {
+    const whole = wholeBody(answered);
+    if (whole !== undefined) {
       over();
-      return initOf(answered, undefined, response);
+      return initOf(answered, whole, response);
     }
     const body = webStream(streamOf(answered, answered.options), { response, over });
     return initOf(answered, body, response);

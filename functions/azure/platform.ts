@@ -15,6 +15,18 @@ export type AzurePlatform = {
   vault: MemberSecrets | undefined;
 };
 
+/** What App Service leaves in a setting whose Key Vault reference it can't follow. */
+const reference = /^@Microsoft\.KeyVault\(/i;
+
+/** Without settings that hold no value but the name of one: as a key, it would be sent to a provider. */
+export const withoutReferences = (env: Environment, log: Log): Environment => {
+  const resolved: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(env))
+    if (value === undefined || !reference.test(value)) resolved[name] = value;
+    else log.warn("a Key Vault reference is not resolved: the setting is taken as not set", { setting: name });
+  return resolved;
+};
+
 /** The storage account is the host's own, under the host's own names: `AzureWebJobsStorage`, as a connection string or as addresses. */
 const account = "AzureWebJobsStorage";
 

@@ -6,6 +6,8 @@ import type { HttpResponseInit } from "@azure/functions";
 import type { Headers, Reply } from "../../lib/model/call.ts";
 import { cookiesOf } from "../shared/cookies.ts";
 
+const noBytes = new Uint8Array(0);
+
 /** WHATWG's `Response` throws for a body with these. */
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -111,22 +113,22 @@ const decoded = (value: string): string => {
   }
 };
 
-/** `body`: undefined where the answer has none. */
+/** What there is to send where it needn't be streamed: bytes, as a text would get a content type from the library; none where there may be none. */
+export const wholeBody = ({ status, body }: Reply): Uint8Array | undefined => {
+  if (bodiless.has(status)) return noBytes;
+  if (typeof body === "string") return Buffer.from(body);
+  return body instanceof Uint8Array ? body : undefined;
+};
+
 export const initOf = (
   reply: Reply,
-  body: ReadableStream | undefined,
+  body: ReadableStream | Uint8Array,
   response: ServerResponse | undefined,
 ): HttpResponseInit => {
   const status = reply.status >= 200 && reply.status <= 599 ? reply.status : 502;
   const headers = headersOf(reply.headers);
-  const size =
-    typeof reply.body === "string"
-      ? Buffer.byteLength(reply.body)
-      : reply.body instanceof Uint8Array
-        ? reply.body.length
-        : undefined;
-  if (size !== undefined && !bodiless.has(status)) headers["content-length"] ??= String(size);
-  const init: HttpResponseInit = { status, headers, ...(body === undefined ? {} : { body }) };
+  if (body instanceof Uint8Array && !bodiless.has(status)) headers["content-length"] ??= String(body.length);
+  const init: HttpResponseInit = { status, headers, ...(body === noBytes ? {} : { body }) };
   const cookies = reply.headers["set-cookie"];
   if (cookies === undefined) return init;
   const texts = cookiesOf(cookies);
@@ -135,5 +137,3 @@ export const initOf = (
   else if (!response.headersSent) response.setHeader("set-cookie", texts);
   return init;
 };
-
-export const hasBody = ({ status, body }: Reply): boolean => !bodiless.has(status) && body !== "";

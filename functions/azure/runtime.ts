@@ -9,7 +9,7 @@ import { type Environment, variable } from "../shared/environment.ts";
 import { createGateways } from "../shared/gateways.ts";
 import { type Bounds, type Lifetime, openLifetime } from "../shared/lifetime.ts";
 import type { Connections } from "./connections.ts";
-import { createAzurePlatform } from "./platform.ts";
+import { createAzurePlatform, withoutReferences } from "./platform.ts";
 
 export type RuntimeOptions = {
   env: Environment;
@@ -62,7 +62,8 @@ const inTime = async (work: Promise<unknown>, ms: number): Promise<void> => {
   clearTimeout(timer);
 };
 
-export const createRuntime = ({ env, readFile, write, connections, clock = systemClock }: RuntimeOptions): Runtime => {
+export const createRuntime = (options: RuntimeOptions): Runtime => {
+  const { readFile, write, connections, clock = systemClock } = options;
   const ending = new AbortController();
   const open = new Set<Lifetime>();
   /** What goes on behind its call. The process isn't frozen: only its end waits for it. */
@@ -73,6 +74,7 @@ export const createRuntime = ({ env, readFile, write, connections, clock = syste
     work.then(over, over);
   };
   const log = createLog({ level: "info", write, now: clock.now });
+  const env = withoutReferences(options.env, log);
   const platform = createAzurePlatform(env, track, log, clock.now);
   let latest: Gateway | undefined;
   const gateways = createGateways({

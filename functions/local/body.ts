@@ -42,7 +42,8 @@ export const readBody = (
       const only = chunks[0];
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
     });
-    request.on("error", fail);
+    // A connection that breaks is an error first, and closed then.
+    request.on("error", (cause) => fail(new GatewayError("cancelled", "The caller has gone.", { cause })));
     request.on("close", () => {
       clearTimeout(timer);
       if (!request.complete) fail(new GatewayError("cancelled", "The caller has gone."));

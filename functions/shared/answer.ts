@@ -5,6 +5,7 @@ import type { Call, Invocation, PlatformIdentity, Reply } from "../../lib/model/
 import { timeIsOver } from "../../lib/model/deadline.ts";
 import { GatewayError, toGatewayError } from "../../lib/model/error.ts";
 import { requestIdPattern } from "../../lib/model/id.ts";
+import { envelopeOf } from "../../lib/routes/envelopes.ts";
 import { wireOf } from "../../lib/routes/index.ts";
 import type { Log } from "../../lib/telemetry/log.ts";
 import type { BodyOptions } from "./body.ts";
@@ -38,10 +39,14 @@ const unavailable = (call: Call, thrown: unknown, requestId: string): Reply => {
   const known = toGatewayError(thrown);
   const error =
     known.code === "internal" ? new GatewayError("internal", "The gateway can't start: its log says why.") : known;
-  const { status, headers, body } = wireOf(call).encodeError(error, requestId);
+  const envelope = envelopeOf(call, "");
+  const { status, headers, body, contentType } =
+    envelope === undefined
+      ? { ...wireOf(call).encodeError(error, requestId), contentType: "application/json" }
+      : envelope(error, requestId);
   return {
     status,
-    headers: { ...headers, "content-type": "application/json", "x-request-id": requestId },
+    headers: { ...headers, "content-type": contentType, "x-request-id": requestId },
     body: JSON.stringify(body),
   };
 };
@@ -53,7 +58,7 @@ const letGo = (body: Reply["body"]): void => {
     .catch(() => undefined);
 };
 
-export const requestIdOf = (call: Call, id: string): string => {
+const requestIdOf = (call: Call, id: string): string => {
   const given = call.headers["x-request-id"];
   return given !== undefined && requestIdPattern.test(given) ? given : id;
 };

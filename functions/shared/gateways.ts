@@ -78,10 +78,21 @@ export const createGateways = (options: GatewaysOptions): (() => Promise<Gateway
     }
   };
 
+  const membersOf = async (from: MemberSecrets): Promise<Members> => {
+    try {
+      return await from.members();
+    } catch (thrown) {
+      // The caller is told that something is down, not what: it is here or nowhere.
+      const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
+      log.error("the secrets can't be read", { cause });
+      throw thrown;
+    }
+  };
+
   const made = new WeakMap<Members, Promise<Gateway>>();
   let latest: Gateway | undefined;
   return async () => {
-    const members = vault === undefined ? noMembers : await vault.members();
+    const members = vault === undefined ? noMembers : await membersOf(vault);
     const making = made.get(members) ?? make(members);
     made.set(members, making);
     try {

@@ -79,6 +79,60 @@ param zoneRedundant bool = false
 @maxValue(365)
 param blobRetentionDays int = 7
 
+// ---- Front and network ----
+
+@description('Everything by private endpoints, nothing by the internet; a network of its own with a NAT gateway.')
+param privateNetwork bool = false
+
+@description('Of that network, at least a /23.')
+param addressPrefix string = '10.60.0.0/23'
+
+@description('Azure Front Door before the function app, which then lets in nobody else. Premium: also to a private app, and with managed rules.')
+param frontDoor 'off' | 'Standard' | 'Premium' = 'off'
+
+@description('Of your own, such as ai.example.com, for Front Door. Empty: Front Door\'s.')
+param domainName string = ''
+
+@description('Id of the zone of Azure DNS that has the domain. Empty: kept elsewhere.')
+param dnsZoneId string = ''
+
+@description('A firewall on Front Door.')
+param firewall bool = false
+
+@description('Requests of one address in five minutes.')
+@minValue(10)
+param firewallRate int = 2000
+
+@description('API Management beside the gateway\'s own address, with token limits. StandardV2: also to a private app.')
+param apiManagement 'off' | 'BasicV2' | 'StandardV2' = 'off'
+
+@description('Whom API Management writes to. It wants one.')
+param publisherEmail string = 'nobody@example.com'
+
+@description('Tokens a minute of one subscription of API Management.')
+@minValue(1000)
+param tokensPerMinute int = 100000
+
+@description('A Static Web App for a web console.')
+param console bool = true
+
+@description('Static Web Apps are in few regions; pages are served from everywhere.')
+param consoleLocation 'westus2' | 'centralus' | 'eastus2' | 'westeurope' | 'eastasia' = 'westeurope'
+
+// ---- Alerts ----
+
+@description('Alert when one call in a hundred waits longer for its first token.')
+param firstTokenMilliseconds int = 10000
+
+@description('Alert at so many US dollars of model calls within an hour.')
+param spendPerHour int = 20
+
+@description('Alert when so many calls of a hundred fail.')
+param serverErrorPercent int = 5
+
+@description('Minutes between two looks at the logs. 15 costs a third.')
+param alertMinutes 5 | 15 = 5
+
 // ---- People ----
 
 @description('Object id of who puts secrets into the vault. Empty: nobody gets that right here.')
@@ -99,7 +153,8 @@ var tags = {
   'azd-env-name': name
 }
 var appName = '${name}-${token}'
-var privateNetwork = false
+var hasFrontDoor = frontDoor != 'off'
+var hasApiManagement = apiManagement != 'off'
 
 // ---- State and telemetry ----
 
@@ -122,6 +177,18 @@ module monitor 'modules/monitor.bicep' = {
     dailyCapGb: logDailyCapGb
     privateNetwork: privateNetwork
     alarmEmail: alarmEmail
+  }
+}
+
+module network 'modules/network.bicep' = if (privateNetwork) {
+  name: 'network'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    addressPrefix: addressPrefix
+    zones: []
+    workspaceId: monitor.outputs.workspaceId
   }
 }
 
@@ -185,6 +252,59 @@ module roles 'modules/roles.bicep' = {
   }
 }
 
+// ---- What stands beside and before it, as far as it can be made without it ----
+
+module links 'modules/private-links.bicep' = if (privateNetwork) {
+  name: 'private-links'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    subnetId: network.outputs.endpointsSubnetId
+    zoneIds: network.outputs.zoneIds
+    storageId: storage.outputs.id
+    cosmosId: cosmos.outputs.id
+    vaultId: vault.outputs.id
+    workspaceId: monitor.outputs.workspaceId
+    insightsId: monitor.outputs.insightsId
+  }
+}
+
+module pages 'modules/console.bicep' = if (console) {
+  name: 'console'
+  params: {
+    name: 'stapp-${name}'
+    location: consoleLocation
+    tags: tags
+  }
+}
+
+module profile 'modules/frontdoor-profile.bicep' = if (hasFrontDoor) {
+  name: 'front-door-profile'
+  params: {
+    name: 'afd-${name}'
+    tags: tags
+    tier: frontDoor == 'Premium' ? 'Premium' : 'Standard'
+    workspaceId: monitor.outputs.workspaceId
+  }
+}
+
+module api 'modules/apim.bicep' = if (hasApiManagement) {
+  name: 'api-management'
+  params: {
+    name: 'apim-${appName}'
+    location: location
+    tags: tags
+    tier: apiManagement == 'StandardV2' ? 'StandardV2' : 'BasicV2'
+    publisherEmail: publisherEmail
+    appHost: '${appName}.azurewebsites.net'
+    tokensPerMinute: tokensPerMinute
+    subnetId: privateNetwork ? network.outputs.apiManagementSubnetId : ''
+    actionGroupId: monitor.outputs.actionGroupId
+    workspaceId: monitor.outputs.workspaceId
+  }
+}
+
 // ---- The function app ----
 
 module functions 'modules/functions.bicep' = {
@@ -216,24 +336,105 @@ module functions 'modules/functions.bicep' = {
     vaultUrl: vault.outputs.url
     insightsName: monitor.outputs.insightsName
     workspaceId: monitor.outputs.workspaceId
-    subnetId: ''
+    subnetId: privateNetwork ? network.outputs.appSubnetId : ''
     privateNetwork: privateNetwork
-    frontDoorId: ''
-    allowedAddresses: []
-    allowedOrigins: []
+    frontDoorId: hasFrontDoor && !privateNetwork ? profile.outputs.frontDoorId : ''
+    allowedAddresses: hasApiManagement && !privateNetwork ? api.outputs.addresses : []
   }
   // The host reads its package and its leases as soon as it is there.
-  dependsOn: [roles]
+  dependsOn: [roles, links]
+}
+
+module appLink 'modules/private-endpoint.bicep' = if (privateNetwork) {
+  name: 'endpoint-app'
+  params: {
+    name: '${name}-app'
+    location: location
+    tags: tags
+    subnetId: network.outputs.endpointsSubnetId
+    targetId: functions.outputs.id
+    group: 'sites'
+    zoneIds: [network.outputs.zoneIds.sites]
+  }
+}
+
+module front 'modules/frontdoor.bicep' = if (hasFrontDoor) {
+  name: 'front-door'
+  params: {
+    name: appName
+    location: location
+    tags: tags
+    profileName: profile.outputs.name
+    tier: frontDoor == 'Premium' ? 'Premium' : 'Standard'
+    appHost: functions.outputs.host
+    privateAppId: privateNetwork ? functions.outputs.id : ''
+    consoleHost: console ? pages.outputs.host : ''
+    domainName: domainName
+    dnsZoneId: dnsZoneId
+    firewall: firewall
+    firewallRate: firewallRate
+  }
+}
+
+// ---- What is told ----
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    workspaceId: monitor.outputs.workspaceId
+    cosmosId: cosmos.outputs.id
+    actionGroupId: monitor.outputs.actionGroupId
+    minutes: alertMinutes
+    firstTokenMilliseconds: firstTokenMilliseconds
+    spendPerHour: spendPerHour
+    serverErrorPercent: serverErrorPercent
+    answerSeconds: answerSeconds
+    maximumInstances: maximumInstances
+    poisonQueue: storage.outputs.poisonQueue
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    workspaceId: monitor.outputs.workspaceId
+  }
 }
 
 // ---- For people, azd and the workflow: names and addresses, never a secret ----
 
 @description('Base URL for clients.')
-output HEDDLE_URL string = 'https://${functions.outputs.host}'
-output FUNCTION_APP string = functions.outputs.name
+output HEDDLE_URL string = !hasFrontDoor ? 'https://${functions.outputs.host}' : (empty(domainName) ? 'https://${front.outputs.host}' : 'https://${domainName}')
+
+@description('The function app behind it.')
 output FUNCTION_URL string = 'https://${functions.outputs.host}'
+output FUNCTION_APP string = functions.outputs.name
+
+@description('Front Door\'s own name, for the record of a domain that is kept elsewhere.')
+output FRONT_DOOR_HOST string = hasFrontDoor ? front.outputs.host : ''
+
+@description('Base URL of API Management; a wire\'s name comes after it.')
+output API_MANAGEMENT_URL string = hasApiManagement ? api.outputs.url : ''
+output CONSOLE_NAME string = console ? pages.outputs.name : ''
+output CONSOLE_URL string = console ? 'https://${pages.outputs.host}' : ''
+
+@description('Where provider keys and the admin key are put.')
 output KEY_VAULT string = vault.outputs.name
 output COSMOS_ACCOUNT string = cosmos.outputs.name
 output STORAGE_ACCOUNT string = storage.outputs.name
+output JOBS_QUEUE string = storage.outputs.jobsQueue
+output POISON_QUEUE string = storage.outputs.poisonQueue
 output IDENTITY_CLIENT_ID string = identity.outputs.clientId
 output ACTION_GROUP_ID string = monitor.outputs.actionGroupId
+output WORKSPACE_ID string = monitor.outputs.workspaceId
+output WORKBOOK_ID string = workbook.outputs.id
+
+@description('What the providers see calls come from. Empty: any of Azure\'s.')
+output OUTBOUND_ADDRESS string = privateNetwork ? network.outputs.outboundAddress : ''
+output PRIVATE_NETWORK bool = privateNetwork

@@ -13,6 +13,8 @@ var settings = {
     cosmosBackup: 'Continuous7Days'
     zoneRedundant: false
     blobRetentionDays: 7
+    spendPerHour: 5
+    alertMinutes: 15
   }
   staging: {
     logLevel: 'info'
@@ -24,6 +26,8 @@ var settings = {
     cosmosBackup: 'Continuous7Days'
     zoneRedundant: false
     blobRetentionDays: 7
+    spendPerHour: 20
+    alertMinutes: 15
   }
   prod: {
     logLevel: 'info'
@@ -35,6 +39,8 @@ var settings = {
     cosmosBackup: 'Continuous30Days'
     zoneRedundant: true
     blobRetentionDays: 30
+    spendPerHour: 20
+    alertMinutes: 5
   }
 }
 var stage = readEnvironmentVariable('HEDDLE_ENVIRONMENT', 'dev')
@@ -53,6 +59,8 @@ param cosmosThroughput = chosen.cosmosThroughput
 param cosmosBackup = chosen.cosmosBackup
 param zoneRedundant = chosen.zoneRedundant
 param blobRetentionDays = chosen.blobRetentionDays
+param spendPerHour = chosen.spendPerHour
+param alertMinutes = chosen.alertMinutes
 param alarmEmail = readEnvironmentVariable('HEDDLE_ALARM_EMAIL', '')
 // azd knows who deploys. In a workflow it is no person: HEDDLE_OPERATOR_TYPE=ServicePrincipal.
 param operatorId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')

@@ -8,6 +8,10 @@ type Sdk = Pick<typeof identity, "ManagedIdentityCredential" | "DefaultAzureCred
 /** The identity endpoint is on the same machine. A login's command line takes seconds. */
 const managedMs = 5_000;
 const loginMs = 30_000;
+/** A token that can't be renewed serves until so long before its end. */
+const spareMs = 60_000;
+/** Before it is asked again, for those who can't: a blink of it is nobody's failure. */
+const waitsMs = [50, 250];
 
 /** Functions, App Service and Container Apps set both. */
 const isManaged = (env: Environment): boolean =>
@@ -16,7 +20,7 @@ const isManaged = (env: Environment): boolean =>
 const make = (sdk: Sdk, env: Environment): TokenCredential => {
   if (!isManaged(env)) return new sdk.DefaultAzureCredential();
   const clientId = env["AZURE_CLIENT_ID"] || undefined;
-  // Who needs the token tries again, each in its own time: see lib/remote/persist.ts.
+  // Its own tries go on for longer than a caller waits.
   const retryOptions = { maxRetries: 0 };
   return new sdk.ManagedIdentityCredential({ retryOptions, ...(clientId === undefined ? {} : { clientId }) });
 };
@@ -54,8 +58,8 @@ const bounded = async (asking: Promise<AccessToken>, ms: number): Promise<Access
 const loadIdentity = (): Promise<Sdk> => import("@azure/identity");
 
 /**
- * The SDK keeps tokens and renews them; what it doesn't do is ask once for many callers at a time, and give up on an endpoint
- * that never answers: both are done here. Loads the SDK when first asked. `getToken` throws a `CredentialUnavailableError`
+ * The SDK keeps tokens and renews them; what it doesn't do is ask once for many callers at a time, give up on an endpoint
+ * that never answers, and hand out a good token that it failed to renew early: these are done here. Loads the SDK when first asked. `getToken` throws a `CredentialUnavailableError`
  * (see `azureJudge`) whose message and `code` hold nothing secret. `env` must say what the process's own environment says,
  * which the SDK reads for itself.
  */
@@ -66,8 +70,9 @@ export const createAzureCredential = (
 ): TokenCredential => {
   let loading: Promise<TokenCredential> | undefined;
   const asking = new Map<string, Promise<AccessToken>>();
+  const last = new Map<string, AccessToken>();
 
-  const ask = async (scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> => {
+  const askOnce = async (scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> => {
     try {
       loading ??= load().then((sdk) => make(sdk, env));
       const token = await (await loading).getToken(scopes, options);
@@ -77,18 +82,41 @@ export const createAzureCredential = (
     }
     throw refusal("no answer");
   };
+  const ask = async (scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> => {
+    for (const wait of isManaged(env) ? waitsMs : []) {
+      try {
+        return await askOnce(scopes, options);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+    return askOnce(scopes, options);
+  };
 
   return {
     getToken: (scopes, { tenantId, enableCae, claims } = {}) => {
-      const key = JSON.stringify([scopes, tenantId, enableCae, claims]);
+      const key = JSON.stringify([[scopes].flat(), tenantId, enableCae, claims]);
       // No caller's signal goes along: others wait for the same answer.
       const options = {
         ...(tenantId === undefined ? {} : { tenantId }),
         ...(enableCae === undefined ? {} : { enableCae }),
         ...(claims === undefined ? {} : { claims }),
       };
-      const running =
-        asking.get(key) ?? bounded(ask(scopes, options), timeoutMs).finally(() => void asking.delete(key));
+      const renew = async (): Promise<AccessToken> => {
+        try {
+          const token = await bounded(ask(scopes, options), timeoutMs);
+          // Claims are asked for because a service wants no token from before.
+          if (claims === undefined) last.set(key, token);
+          return token;
+        } catch (thrown) {
+          const token = last.get(key);
+          if (token !== undefined && token.expiresOnTimestamp - spareMs > Date.now()) return token;
+          throw thrown;
+        } finally {
+          asking.delete(key);
+        }
+      };
+      const running = asking.get(key) ?? renew();
       asking.set(key, running);
       return running;
     },

@@ -19,7 +19,6 @@ export type JsonSecretOptions = {
   readonly background?: (asking: Promise<unknown>) => void;
 };
 
-export type { Members } from "./secrets.ts";
 export type JsonSecret = MemberSecrets;
 
 /** A caller waits for it. */

@@ -1,7 +1,7 @@
 // What is counted of a call, by the names that alarms and dashboards know on every cloud.
 import type { CallRecord } from "./call-record.ts";
 
-export type Unit = "Count" | "Milliseconds" | "None";
+type Unit = "Count" | "Milliseconds" | "None";
 
 export type Measures = {
   /** Few values each: no model, no tenant. */

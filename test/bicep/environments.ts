@@ -12,7 +12,25 @@ const everything: Dictionary = {
   alwaysReady: 2,
   recoverVault: true,
   alarmEmail: "alarms@example.com",
+  privateNetwork: true,
+  frontDoor: "Premium",
+  domainName: "ai.example.com",
+  dnsZoneId:
+    "/subscriptions/00000000-0000-4000-8000-000000000000/resourceGroups/dns/providers/Microsoft.Network/dnsZones/example.com",
+  firewall: true,
+  apiManagement: "StandardV2",
+  publisherEmail: "api@example.com",
+  alertMinutes: 15,
 };
+
+/** Front Door and API Management over the internet. */
+const fronted: Dictionary = {
+  ...parametersOf({ HEDDLE_ENVIRONMENT: "prod" }),
+  frontDoor: "Standard",
+  firewall: true,
+  apiManagement: "BasicV2",
+};
+const bare: Dictionary = { console: false, operatorId: person, operatorType: "Group", restoredCosmos: "restored" };
 
 export const environments: Record<string, Dictionary> = {
   defaults: {},
@@ -20,6 +38,10 @@ export const environments: Record<string, Dictionary> = {
   staging: parametersOf({ HEDDLE_ENVIRONMENT: "staging" }),
   prod: parametersOf({ HEDDLE_ENVIRONMENT: "prod" }),
   everything,
+  fronted,
+  "private, no front": { privateNetwork: true, console: false },
+  "private, Front Door, no console": { privateNetwork: true, frontDoor: "Premium", console: false },
+  bare,
 };
 
 const deployments = new Map<string, Deployment>();

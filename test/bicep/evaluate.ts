@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { regrouped } from "./grouping.ts";
 import type { Expression } from "./syntax.ts";
 
 export type Value = string | number | boolean | null | Value[] | { [name: string]: Value };
@@ -114,6 +115,17 @@ const functions: Record<string, (given: Found[], scope: Scope) => Found> = {
   int: ([value]) => Number(textOf(value)),
   bool: ([value]) => textOf(value).toLowerCase() === "true",
   json: ([text]) => JSON.parse(textOf(text)) as Value,
+  items: ([value]) =>
+    Object.entries(value as { [name: string]: Found })
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, each]) => ({ key, value: each })),
+  // Of a network with `/length`, the part of that number.
+  cidrSubnet: ([prefix, length, part]) => {
+    const address = textOf(prefix).split("/")[0] ?? "";
+    const start = address.split(".").reduce((all, byte) => all * 256 + Number(byte), 0);
+    const own = start + Number(part) * 2 ** (32 - Number(length));
+    return `${[24, 16, 8, 0].map((bits) => Math.trunc(own / 2 ** bits) % 256).join(".")}/${textOf(length)}`;
+  },
   range: ([from, count]) => Array.from({ length: Number(count) }, (_each, index) => Number(from) + index),
   min: (given) => Math.min(...numbers(given.flat() as Found[])),
   max: (given) => Math.max(...numbers(given.flat() as Found[])),
@@ -134,7 +146,8 @@ const functions: Record<string, (given: Found[], scope: Scope) => Found> = {
     if (value === undefined) problem(`${textOf(name)} is not set`);
     return value;
   },
-  map: ([all, lambda]) => (all as Found[]).map((each) => applied(lambda as Lambda, each)),
+  // What only Azure knows counts as one.
+  map: ([all, lambda]) => (Array.isArray(all) ? all : [all]).map((each) => applied(lambda as Lambda, each)),
   filter: ([all, lambda]) => (all as Found[]).filter((each) => applied(lambda as Lambda, each) === true),
 };
 
@@ -241,13 +254,16 @@ export const evaluate = (expression: Expression, scope: Scope): Found => {
       return evaluate(expression.condition, scope) === true ? evaluate(expression.body, scope) : undefined;
     case "ternary":
       return evaluate(evaluate(expression.condition, scope) === true ? expression.yes : expression.no, scope);
+    case "group":
+      return evaluate(expression.inner, scope);
     case "binary": {
-      const compare = compared[expression.operator];
+      const { operator, left, right } = regrouped(expression);
+      const compare = compared[operator];
       if (compare === undefined) {
-        scope.problem(`${expression.operator} is not known here`);
+        scope.problem(`${operator} is not known here`);
         return null;
       }
-      return compare(evaluate(expression.left, scope), evaluate(expression.right, scope));
+      return compare(evaluate(left, scope), evaluate(right, scope));
     }
     case "unary": {
       const value = evaluate(expression.argument, scope);

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Language, Parser, type Node } from "web-tree-sitter";
+import { following } from "./grouping.ts";
 
 export type Expression =
   | { kind: "literal"; value: string | number | boolean | null }
@@ -17,7 +18,8 @@ export type Expression =
   | { kind: "ternary"; condition: Expression; yes: Expression; no: Expression }
   | { kind: "binary"; operator: string; left: Expression; right: Expression }
   | { kind: "unary"; operator: string; argument: Expression }
-  | { kind: "lambda"; parameter: string; body: Expression };
+  | { kind: "lambda"; parameter: string; body: Expression }
+  | { kind: "group"; inner: Expression };
 
 export type Decorator = { name: string; arguments: Expression[] };
 export type Declaration = { name: string; decorators: Decorator[]; line: number };
@@ -116,16 +118,16 @@ const expressionOf = (node: Node): Expression => {
     case "array":
       return { kind: "array", items: parts(node).map(expressionOf) };
     case "parenthesized_expression":
-      return expressionOf(only(node));
-    case "member_expression":
-      return {
-        kind: "member",
-        object: expressionOf(field(node, "object")),
-        property: field(node, "property").text,
-        safe: node.children.some((child) => child.text === ".?"),
-      };
-    case "subscript_expression":
-      return { kind: "index", object: expressionOf(field(node, "object")), index: expressionOf(field(node, "index")) };
+      return { kind: "group", inner: expressionOf(only(node)) };
+    case "member_expression": {
+      const property = field(node, "property").text;
+      const safe = node.children.some((child) => child.text === ".?");
+      return following(expressionOf(field(node, "object")), (object) => ({ kind: "member", object, property, safe }));
+    }
+    case "subscript_expression": {
+      const index = expressionOf(field(node, "index"));
+      return following(expressionOf(field(node, "object")), (object) => ({ kind: "index", object, index }));
+    }
     case "call_expression":
       return {
         kind: "call",

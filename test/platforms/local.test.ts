@@ -1,13 +1,12 @@
 // The long-lived server, as it is started by its command.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Facts, Platform } from "./platform.ts";
+import { type Facts, peakOf, type Platform } from "./platform.ts";
 import { conforms } from "./suite.ts";
 
 const command = fileURLToPath(new URL("../../functions/local/heddle.ts", import.meta.url));
@@ -18,15 +17,8 @@ const facts: Facts = {
   cutsBroken: true,
   stores: true,
   rawBodies: true,
-  dotsInPaths: true,
-};
-
-const peakOf = (pid: number | undefined): number | undefined => {
-  try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
-  } catch {
-    return undefined;
-  }
+  rawHeaders: true,
+  rawPaths: true,
 };
 
 const local: Platform = {

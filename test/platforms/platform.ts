@@ -1,4 +1,5 @@
 // What the conformance suite knows of a platform: how it is reached, and how it differs from the others.
+import { readFileSync } from "node:fs";
 import type { Provider } from "./provider.ts";
 
 /** It holds here, or why it does not: the suite then asserts what happens instead. */
@@ -15,14 +16,18 @@ export type Facts = {
   stores: Holds;
   /** Bodies reach the gateway byte for byte, whatever type they say they are of. */
   rawBodies: Holds;
-  /** Dots in paths reach the gateway as they are written. */
-  dotsInPaths: Holds;
+  /** Header values reach the gateway as their bytes, whatever those are. */
+  rawHeaders: Holds;
+  /** Paths reach the gateway as they are written, letter by letter. */
+  rawPaths: Holds;
+  /** Paths of some thousand characters never reach the gateway: the status they get, and no envelope of a wire. */
+  longPath?: { status: number; why: string };
   /** Bodies above this are refused by what stands before the gateway: its status, and no envelope of a wire. */
   frontLimit?: { bytes: number; status: number; why: string };
   /** How many calls the suite makes at once, and why no more. All of them share a process where it is undefined. */
   atOnce?: { calls: number; why: string };
-  /** When answers must end; absent where processes live on. */
-  deadline?: { why: string };
+  /** Answers must end by a time, and perhaps the runs behind them; absent where neither has to. */
+  deadline?: { why: string; runsGoOn: Holds };
 };
 
 export type PlatformUnderTest = {
@@ -37,7 +42,7 @@ export type PlatformUnderTest = {
   faults: () => readonly string[];
   /** The most memory that a process ever had; undefined where the system does not tell. */
   peakMb?: () => number | undefined;
-  /** The same, but answers must end within a few seconds. */
+  /** The same, but answers must end within a few seconds: one, for all who ask. */
   short?: () => Promise<PlatformUnderTest>;
   stop: () => Promise<void>;
 };
@@ -52,6 +57,15 @@ export type Platform = {
 export type Case = { name: string; run: (under: PlatformUnderTest) => Promise<void> };
 /** The cases of one topic: what holds nowhere else is asserted as it is. */
 export type Topic = (facts: Facts) => readonly Case[];
+
+/** The most megabytes that a process ever had; undefined where the system does not tell. */
+export const peakOf = (pid: number | undefined): number | undefined => {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+  } catch {
+    return undefined;
+  }
+};
 
 export const key = "fake-client-key-0123456789";
 /** Low, so that what is too large need not be large. */

@@ -9,11 +9,14 @@ import { leaving } from "./cases/leaving.ts";
 import { longStreams } from "./cases/long-streams.ts";
 import { methods } from "./cases/methods.ts";
 import { paths } from "./cases/paths.ts";
+import { providers } from "./cases/providers.ts";
 import { requestHeaders } from "./cases/request-headers.ts";
 import { responseHeaders } from "./cases/response-headers.ts";
+import { runs } from "./cases/runs.ts";
 import { sdks } from "./cases/sdks.ts";
 import { streaming } from "./cases/streaming.ts";
 import { together } from "./cases/together.ts";
+import { uploads } from "./cases/uploads.ts";
 import { configOf, type Platform, type PlatformUnderTest, type Topic } from "./platform.ts";
 import { type Provider, startProvider } from "./provider.ts";
 
@@ -23,10 +26,13 @@ const topics: readonly (readonly [string, Topic])[] = [
   ["methods", methods],
   ["paths and queries", paths],
   ["bodies", bodies],
+  ["requests in odd forms", uploads],
+  ["providers in odd forms", providers],
   ["errors before the first byte", earlyErrors],
   ["streams", streaming],
   ["long streams, odd ones, and runs", longStreams],
   ["errors in a stream", brokenStreams],
+  ["what is kept", runs],
   ["clients that leave, and slow ones", leaving],
   ["calls together", together],
   ["the time that an answer has", deadlines],
@@ -45,7 +51,8 @@ export const conforms = (platform: Platform): void => {
     await provider?.stop();
   });
   describe.each(topics)("%s", (_name, cases) => {
-    test.each(cases(platform.facts))("$name", ({ run }) => run(under));
+    // Not by "$name": that would be cut at forty characters.
+    test.each(cases(platform.facts).map(({ name, run }) => [name, run] as const))("%s", (_case, run) => run(under));
   });
   test("the platform saw no fault in all of this", () => {
     expect(under.faults()).toEqual([]);

@@ -91,10 +91,16 @@ describe("a managed identity", () => {
     expect(`${error.message} ${error.stack} ${error.code}`).not.toContain("a-fake");
     expect(error.cause).toBeUndefined();
     expect(azureJudge("Key Vault")(error)).toBe("refused");
-    expect(identity.asked).toHaveLength(1);
+    expect(identity.asked).toHaveLength(3);
     // It is not kept: the endpoint is asked again.
     identity.plan.length = 0;
     await credential.getToken(storage);
+  });
+
+  test("a blink of the endpoint is nobody's failure", async () => {
+    identity.plan.push({ status: 500, body: "{}" }, { drop: true }, {});
+    expect(await createAzureCredential(environment()).getToken(storage)).toMatchObject({ tokenType: "Bearer" });
+    expect(identity.asked).toHaveLength(3);
   });
 
   test("an endpoint that never answers is given up", async () => {
@@ -156,6 +162,33 @@ test("without an identity's endpoint, what a developer is logged in with; the SD
   expect(made).toEqual(["default"]);
   await createAzureCredential(identity.env, load).getToken(storage);
   expect(made).toEqual(["default", "managed"]);
+});
+
+test("a token that can't be renewed early serves until its end, but where a service wants a new one", async () => {
+  let asked = 0;
+  const answers = (seconds: number) => () => {
+    asked += 1;
+    return asked === 1
+      ? Promise.resolve({ token: "a-fake-token", expiresOnTimestamp: Date.now() + seconds * 1_000 })
+      : Promise.reject(new Error("down"));
+  };
+  const holding = (seconds: number) => {
+    asked = 0;
+    const getToken = answers(seconds);
+    const kind = class {
+      getToken = getToken;
+    };
+    const load = () =>
+      Promise.resolve({ ManagedIdentityCredential: kind, DefaultAzureCredential: kind } as unknown as typeof sdk);
+    return createAzureCredential({}, load);
+  };
+  const long = holding(3_600);
+  expect((await long.getToken(storage))?.token).toBe("a-fake-token");
+  expect((await long.getToken(storage))?.token).toBe("a-fake-token");
+  expect((await thrownBy(long.getToken(storage, { claims: "{}" }))).name).toBe("CredentialUnavailableError");
+  const short = holding(30);
+  await short.getToken(storage);
+  expect((await thrownBy(short.getToken(storage))).name).toBe("CredentialUnavailableError");
 });
 
 test("an SDK that can't be loaded is a refusal too", async () => {

@@ -16,6 +16,7 @@ export type Certificate = {
   cert: string;
   /** Of the certificate: what NODE_EXTRA_CA_CERTS names, for a process that is to trust it. */
   path: string;
+  keyPath: string;
   remove: () => void;
 };
 
@@ -34,6 +35,7 @@ export const makeCertificate = (names: readonly string[]): Certificate => {
     key: readFileSync(key, "utf8"),
     cert: readFileSync(path, "utf8"),
     path,
+    keyPath: key,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 };

@@ -11,13 +11,36 @@ export type LocalIdentity = {
   plan: { status?: number; body?: string; seconds?: number; silent?: boolean; drop?: boolean }[];
   /** Whether a token is one of those given, for that resource. */
   knows: (token: string, resource: string) => boolean;
+  /** All that were given. */
+  tokens: () => string[];
   stop: () => Promise<void>;
 };
 
 const header = "a-fake-identity-header";
 
+type MakeToken = (resource: string, seconds: number, serial: number) => string;
+
+const bareToken: MakeToken = (_resource, _seconds, serial) => `a-fake-token-${serial}`;
+
+/** For services that read what a token says: signed by nobody. */
+export const jwt: MakeToken = (resource, seconds, serial) => {
+  const now = Math.floor(Date.now() / 1_000);
+  const claims = {
+    aud: resource,
+    iss: "https://sts.windows.net/a-fake-tenant/",
+    iat: now - 60,
+    nbf: now - 60,
+    exp: now + seconds,
+    jti: `a-fake-token-${serial}`,
+  };
+  const parts = [{ typ: "JWT", alg: "none" }, claims].map((part) =>
+    Buffer.from(JSON.stringify(part)).toString("base64url"),
+  );
+  return [...parts, "a-fake-signature"].join(".");
+};
+
 /** One for a process: the SDK remembers the first that it sees. */
-export const startIdentity = async (): Promise<LocalIdentity> => {
+export const startIdentity = async (makeToken: MakeToken = bareToken): Promise<LocalIdentity> => {
   const asked: LocalIdentity["asked"] = [];
   const plan: LocalIdentity["plan"] = [];
   const given = new Map<string, string>();
@@ -34,12 +57,13 @@ export const startIdentity = async (): Promise<LocalIdentity> => {
     if (step.silent === true || step.drop === true) return;
     response.writeHead(wrong ? 401 : (step.status ?? 200), { "content-type": "application/json" });
     if (wrong || step.body !== undefined) return void response.end(step.body ?? "{}");
-    const token = `a-fake-token-${given.size + 1}`;
+    const seconds = step.seconds ?? 3_600;
+    const token = makeToken(resource, seconds, given.size + 1);
     given.set(token, resource);
     response.end(
       JSON.stringify({
         access_token: token,
-        expires_on: String(Math.floor(Date.now() / 1_000) + (step.seconds ?? 3_600)),
+        expires_on: String(Math.floor(Date.now() / 1_000) + seconds),
         resource,
         token_type: "Bearer",
         client_id: url.searchParams.get("client_id") ?? "system",
@@ -54,6 +78,7 @@ export const startIdentity = async (): Promise<LocalIdentity> => {
     asked,
     plan,
     knows: (token, resource) => given.get(token) === resource,
+    tokens: () => [...given.keys()],
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import { makeCertificate } from "./certificate.ts";
+import { type Certificate, makeCertificate } from "./certificate.ts";
 
 export type LocalKeyVault = {
   /** `https://heddle.vault.azure.net:port`: found by processes that have loaded `vault-host.ts`. */
@@ -46,13 +46,17 @@ export type KeyVaultSetup = {
   pageSize?: number;
   /** The resource that the challenge names. */
   resource?: string;
+  /** For `vaultHost`; whoever made it removes it. Default: one of its own. */
+  certificate?: Certificate;
 };
 
 type Stored = { value: string; version: number; attributes: SecretAttributes & { created: number; updated: number } };
 
+export const vaultHost = "heddle.vault.azure.net";
+
 export const startKeyVault = async (setup: KeyVaultSetup = {}): Promise<LocalKeyVault> => {
   const { accepts = () => true, pageSize = 25, resource = "https://vault.azure.net" } = setup;
-  const certificate = makeCertificate(["heddle.vault.azure.net"]);
+  const certificate = setup.certificate ?? makeCertificate([vaultHost]);
   const secrets = new Map<string, Stored>();
   const asked: string[] = [];
   let challenged = 0;
@@ -105,7 +109,7 @@ export const startKeyVault = async (setup: KeyVaultSetup = {}): Promise<LocalKey
   await once(server, "listening");
   const address = server.address();
   if (typeof address !== "object" || address === null) throw new Error("No port.");
-  url = `https://heddle.vault.azure.net:${address.port}`;
+  url = `https://${vaultHost}:${address.port}`;
 
   const vault: LocalKeyVault = {
     url,
@@ -132,7 +136,7 @@ export const startKeyVault = async (setup: KeyVaultSetup = {}): Promise<LocalKey
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      certificate.remove();
+      if (setup.certificate === undefined) certificate.remove();
     },
   };
   for (const [name, value] of Object.entries(setup.secrets ?? {})) vault.set(name, value);

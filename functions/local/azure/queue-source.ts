@@ -20,7 +20,7 @@ export type QueueSourceOptions = {
 
 export type QueueSource = { stop: () => Promise<void> };
 
-/** By connection string, or by the identity of whoever runs this. Throws where no setting has it. */
+/** By connection string, by the managed identity that is named, or by whoever runs this. Throws where no setting has it. */
 const openService = async (
   connection: string,
   settings: Readonly<Record<string, string>>,
@@ -30,8 +30,13 @@ const openService = async (
   if (text !== undefined) return Service.fromConnectionString(text);
   const uri = settings[`${connection}__queueServiceUri`];
   if (uri === undefined) throw new Error(`There is no setting ${connection}, and no ${connection}__queueServiceUri`);
-  const { DefaultAzureCredential } = await import("@azure/identity");
-  return new Service(uri, new DefaultAzureCredential());
+  const { DefaultAzureCredential, ManagedIdentityCredential } = await import("@azure/identity");
+  const managed = settings[`${connection}__credential`]?.toLowerCase() === "managedidentity";
+  const clientId = settings[`${connection}__clientId`] ?? "";
+  return new Service(
+    uri,
+    managed ? new ManagedIdentityCredential(clientId === "" ? {} : { clientId }) : new DefaultAzureCredential(),
+  );
 };
 
 const isBase64 = (text: string): boolean =>

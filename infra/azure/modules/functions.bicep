@@ -45,9 +45,6 @@ param frontDoorId string
 @description('Addresses that are let in beside Front Door, such as API Management\'s.')
 param allowedAddresses array
 
-@description('Origins whose pages may call the gateway, such as the console\'s.')
-param allowedOrigins array
-
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
@@ -221,10 +218,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
       remoteDebuggingEnabled: false
-      cors: empty(allowedOrigins) ? null : {
-        allowedOrigins: allowedOrigins
-        supportCredentials: false
-      }
+      // No cors: the platform's would stand before the gateway's own (cors.origins in heddle.yaml).
       ipSecurityRestrictionsDefaultAction: empty(frontDoorId) ? 'Allow' : 'Deny'
       ipSecurityRestrictions: empty(frontDoorId) ? [] : concat([frontDoorRule], addressRules)
       // Deployments come from elsewhere than calls do, and show an identity.

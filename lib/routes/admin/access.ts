@@ -52,16 +52,29 @@ export const checkOwner = ({ owner: own, scopes }: Caller, owner: string, param 
   throw new GatewayError("permission", "The key does not act for this user.", { param });
 };
 
-/** Of a query: Unix milliseconds or an ISO 8601 date or time, as Unix milliseconds. */
+const isoTime = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+/** The last millisecond that has a date. */
+const lastTime = 8_640_000_000_000_000;
+
+const parseTime = (text: string): number => {
+  if (/^\d{5,16}$/.test(text)) return Number(text);
+  if (!isoTime.test(text)) return Number.NaN;
+  // `2026-02-30` is a date to the parser, of March.
+  const day = text.slice(0, 10);
+  const midnight = Date.parse(day);
+  if (Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day) return Number.NaN;
+  return Date.parse(text);
+};
+
+/** Of a query: an ISO 8601 date, a time with its zone, or Unix milliseconds; as Unix milliseconds. */
 export const timeIn = (given: string | null, param: string): number | undefined => {
   if (given === null || given === "") return undefined;
-  const time = /^\d{1,15}$/.test(given)
-    ? Number(given)
-    : /^\d{4}-\d{2}(?:-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2}))?)?$/.test(given)
-      ? Date.parse(given)
-      : Number.NaN;
-  // The last millisecond that has a date.
-  if (Number.isNaN(time) || time > 8_640_000_000_000_000)
-    throw invalid(param, "expected a date (2026-11-21), a time (2026-11-21T10:00:00Z) or Unix milliseconds");
+  // A plus sign that was not percent-encoded arrives as a space.
+  const time = parseTime(given.replace(/ (?=\d{2}:\d{2}$)/, "+"));
+  if (Number.isNaN(time) || time < 0 || time > lastTime)
+    throw invalid(
+      param,
+      "expected a date (2026-11-21), a time with its zone (2026-11-21T10:00:00Z) or Unix milliseconds",
+    );
   return time;
 };

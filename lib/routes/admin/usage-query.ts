@@ -3,6 +3,7 @@ import { GatewayError, invalid } from "../../model/error.ts";
 import { dayMs } from "../../usage/operations.ts";
 import { filterNames, usageDimensions, type UsageDimension, type UsageFilters } from "../../usage/query.ts";
 import type { RouteContext } from "../route.ts";
+import { timeIn } from "./access.ts";
 
 /** `tenant` undefined: all tenants. `from` is included, `to` is not; Unix milliseconds. */
 export type Scope = { tenant: string | undefined; from: number; to: number; filters: UsageFilters };
@@ -27,20 +28,6 @@ const given = (query: URLSearchParams, name: string): string | undefined => {
   return value === "" ? undefined : value;
 };
 
-const iso = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
-
-const timeOf = (query: URLSearchParams, name: string): number | undefined => {
-  // A plus sign that was not percent-encoded arrives as a space.
-  const text = given(query, name)?.replace(/ (?=\d{2}:\d{2}$)/, "+");
-  if (text === undefined) return undefined;
-  const time = iso.test(text) ? Date.parse(text) : Number.NaN;
-  // `2026-02-30` is a date to the parser, of March.
-  const day = text.slice(0, 10);
-  if (Number.isNaN(time) || time < 0 || new Date(Date.parse(day)).toISOString().slice(0, 10) !== day)
-    throw invalid(name, "expected a date (2026-11-21) or a time with its zone (2026-11-21T10:00:00Z)");
-  return time;
-};
-
 const monthOf = (at: number): number => {
   const date = new Date(at);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
@@ -48,8 +35,8 @@ const monthOf = (at: number): number => {
 
 /** Without both: this month, to the end of today. */
 const rangeOf = (query: URLSearchParams, now: number): { from: number; to: number } => {
-  const begin = timeOf(query, "from");
-  const to = timeOf(query, "to") ?? Math.max((Math.floor(now / dayMs) + 1) * dayMs, begin ?? 0);
+  const begin = timeIn(query.get("from"), "from");
+  const to = timeIn(query.get("to"), "to") ?? Math.max((Math.floor(now / dayMs) + 1) * dayMs, begin ?? 0);
   const from = begin ?? monthOf(to - 1);
   if (from >= to)
     throw begin === undefined ? invalid("to", "expected a later time") : invalid("from", "expected a time before `to`");

@@ -147,10 +147,11 @@ test("while the vault is down, or holds what can't be used, what was read before
 });
 
 test("a vault that never answered: a 503 in the caller's own envelope, and the next call is served", async () => {
-  const { call } = setUp();
+  const { call, lines } = setUp();
   vault.down = true;
   const got = await call();
   expect(got.prelude.statusCode).toBe(503);
+  expect(lines.join("\n")).toContain("the secrets can't be read");
   expect(JSON.parse(got.text)).toHaveProperty("error.message");
   vault.down = false;
   expect((await call()).prelude.statusCode).toBe(200);

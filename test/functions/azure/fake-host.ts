@@ -15,7 +15,7 @@ type Model = {
   };
 };
 
-export type Asked = {
+type Asked = {
   method?: string;
   path: string;
   headers?: Record<string, string | string[]>;
@@ -24,7 +24,7 @@ export type Asked = {
   drop?: boolean;
 };
 
-export type Got = { status: number; headers: IncomingMessage["headers"]; text: string; bytes: Buffer };
+type Got = { status: number; headers: IncomingMessage["headers"]; text: string; bytes: Buffer };
 
 export type FakeHost = {
   functions: Map<string, Metadata>;

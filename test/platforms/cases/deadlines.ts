@@ -1,16 +1,21 @@
 // Answers that must end by a time: each wire's own clean end, or a 504 where nothing was said yet.
 import { expect } from "vitest";
 import { rawWires } from "../../support/wires.ts";
-import { callOf, heartbeats, wireIds, withoutHeartbeats } from "../calls.ts";
+import { callOf, heartbeats, wireIds, withoutHeartbeats, wordOf } from "../calls.ts";
 import { ask, open } from "../client.ts";
-import type { Case, Topic } from "../platform.ts";
+import { type Case, type Facts, key, type PlatformUnderTest, type Topic } from "../platform.ts";
+
+const shortOf = async (under: PlatformUnderTest): Promise<PlatformUnderTest> => {
+  const short = await under.short?.();
+  if (short === undefined) throw new Error("A platform with a deadline has a short one for tests.");
+  return short;
+};
 
 const ends = (why: string): Case[] => [
   {
     name: `a provider that takes too long: 504, and the wire's own end of a stream that has begun (${why})`,
     run: async (under) => {
-      const short = await under.short?.();
-      if (short === undefined) throw new Error("A platform with a deadline has a short one for tests.");
+      const short = await shortOf(under);
       const never = new Promise<void>(() => undefined);
       const calls = wireIds.flatMap((wire) => [
         async () => {
@@ -38,6 +43,39 @@ const ends = (why: string): Case[] => [
   },
 ];
 
+const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+
+const ofRuns = (deadline: NonNullable<Facts["deadline"]>): Case => ({
+  name: `a run's stream ends by the time too, and tells where the rest is${deadline.runsGoOn === true ? "" : `; not for long: ${deadline.runsGoOn.not}`}`,
+  run: async (under) => {
+    const wire = "openai-chat";
+    const { begin, end } = rawWires[wire];
+    const short = await shortOf(under);
+    const gate = Promise.withResolvers<void>();
+    const { model } = short.provider.play(async (out) => {
+      out.head(200, { "content-type": "text/event-stream" });
+      await out.write(begin);
+      await gate.promise;
+      await out.write(wordOf(wire, " after the time"));
+      out.end(end);
+    });
+    await ask(short.url, { path: "/v1/threads", headers, body: JSON.stringify({ id: `late-${model}` }) });
+    const body = JSON.stringify({ model: `compat/${model}`, input: "Hi", stream: true, run_id: "one" });
+    const { text, whole } = await ask(short.url, { path: `/v1/threads/late-${model}/runs`, headers, body });
+    expect(whole).toBe(true);
+    expect(text).toContain("Hello");
+    expect(text).toMatch(/event: error\n.*\n\n$/);
+    const path = /GET (\/v1\/threads\/\S+?)"/.exec(text)?.[1] ?? "";
+    gate.resolve();
+    const rest = await ask(under.url, { path, headers });
+    expect(rest.status).toBe(200);
+    expect(rest.text).not.toContain("Hello");
+    expect(rest.text).toMatch(
+      deadline.runsGoOn === true ? / after the time[^]*response-end/ : /event: (?:response-end|error)\n/,
+    );
+  },
+});
+
 const noEnd: Case = {
   name: "no answer has to end by a time: the process lives on, and so does a stream that is kept alive",
   run: async (under) => {
@@ -58,4 +96,5 @@ const noEnd: Case = {
   },
 };
 
-export const deadlines: Topic = ({ deadline }) => (deadline === undefined ? [noEnd] : ends(deadline.why));
+export const deadlines: Topic = ({ deadline, stores }) =>
+  deadline === undefined ? [noEnd] : [...ends(deadline.why), ...(stores === true ? [ofRuns(deadline)] : [])];

@@ -70,7 +70,10 @@ const leaves = (wire: ClientWireId, tells: Holds): Case[] => [
 ];
 
 const megabyte = 1024 * 1024;
-const pieces = 40;
+/** More than all the sockets on the way hold together, which is some 10 MB each. */
+const pieces = 120;
+/** Megabytes that may be gathered, where nothing is to be. */
+const mostGathered = 100;
 
 /** The client reads nothing until the provider stands still, or has said all. */
 const slow = (backPressure: Facts["backPressure"]): Case => ({
@@ -110,7 +113,8 @@ const slow = (backPressure: Facts["backPressure"]): Case => ({
     expect(numbers).toEqual(Array.from({ length: pieces * 4 }, (_, at) => `${at} ${megabyte / 4}`));
     const after = under.peakMb?.();
     // Standing still is what proves that nothing is gathered; this, that nothing is gathered several times over.
-    if (before !== undefined && after !== undefined) expect(after - before).toBeLessThan(3 * pieces);
+    if (before !== undefined && after !== undefined)
+      expect(after - before).toBeLessThan(backPressure === true ? mostGathered : 3 * pieces);
   },
 });
 

@@ -4,8 +4,8 @@ import type { ClientWireId } from "../../../lib/model/wire-id.ts";
 import { until } from "../../support/gateway.ts";
 import { rawWires } from "../../support/wires.ts";
 import { callOf, headersOf, wireIds } from "../calls.ts";
-import { ask } from "../client.ts";
-import { type Case, key, type PlatformUnderTest } from "../platform.ts";
+import { abandon, ask } from "../client.ts";
+import { type Case, type Holds, key, type PlatformUnderTest, type Topic } from "../platform.ts";
 import { says } from "../provider.ts";
 
 const anthropic = "anthropic-messages";
@@ -80,12 +80,6 @@ const cases: Case[] = [
     run: async (under) => {
       const long = `b-${"0123456789".repeat(1_200)}`;
       expect(await passedBeta(under, [["anthropic-beta", long]])).toBe(long);
-    },
-  },
-  {
-    name: "a value outside of ASCII arrives as its bytes",
-    run: async (under) => {
-      expect(await passedBeta(under, [["anthropic-beta", "caf\u00e9-\u00ff"]])).toBe("caf\u00e9-\u00ff");
     },
   },
   {
@@ -183,4 +177,40 @@ const cases: Case[] = [
   },
 ];
 
-export const requestHeaders = (): readonly Case[] => cases;
+/** Names by which platforms know their calls, with values that would mean something to a program behind them. */
+const names = ["x-ms-invocation-id", "x-amzn-requestid", "lambda-runtime-aws-request-id", "x-arr-log-id"];
+const values = ["error", "newListener", "__proto__", "constructor", "00000000-0000-4000-8000-000000000000", "", "a,b"];
+
+/** Whatever a client calls its call: nobody else's is the worse for it. */
+const ownIds: Case = {
+  name: "a client that names its call as platforms do harms nobody",
+  run: async (under) => {
+    for (const name of names) {
+      const leave = values.map((value) => abandon(under.url, { path: "/health/live", headers: { [name]: value } }));
+      const { model } = under.provider.play(says(whole));
+      expect((await ask(under.url, callOf(anthropic, model))).json()).toEqual(whole);
+      for (const each of leave) each();
+    }
+    expect(under.faults()).toEqual([]);
+  },
+};
+
+const latin1 = "caf\u00e9-\u00ff";
+
+const outsideOfAscii = (rawHeaders: Holds): Case =>
+  rawHeaders === true
+    ? {
+        name: "a value outside of ASCII arrives as its bytes",
+        run: async (under) => {
+          expect(await passedBeta(under, [["anthropic-beta", latin1]])).toBe(latin1);
+        },
+      }
+    : {
+        name: `a value that is Latin-1 is refused before the gateway: ${rawHeaders.not}`,
+        run: async (under) => {
+          const headers = { ...headersOf(anthropic), "anthropic-beta": latin1 };
+          expect((await ask(under.url, { path: "/v1/models", headers })).status).toBe(400);
+        },
+      };
+
+export const requestHeaders: Topic = ({ rawHeaders }) => [...cases, outsideOfAscii(rawHeaders), ownIds];
