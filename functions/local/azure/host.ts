@@ -110,13 +110,11 @@ export const startHost = async (options: HostOptions): Promise<FunctionsHost> =>
     const { id, outcome } = worker.invoke(called.id, [{ name: triggerOf(called)?.name ?? "", data }], metadata);
     say(`Executing 'Functions.${called.name}' (Reason='${why}', Id=${id})`);
     // A worker can't be made to stop one thing alone: it is ended, and all that runs in it.
-    const late = setTimeout(
-      () => {
-        say(`Timeout value of ${functionTimeout} exceeded by function 'Functions.${called.name}' (Id: '${id}').`);
-        worker.kill();
-      },
-      functionMs ?? 2 ** 31 - 1,
-    );
+    const end = (): void => {
+      say(`Timeout value of ${functionTimeout} exceeded by function 'Functions.${called.name}' (Id: '${id}').`);
+      worker.kill();
+    };
+    const late = functionMs === undefined ? undefined : setTimeout(end, functionMs);
     const told = outcome.then((ended) => {
       clearTimeout(late);
       const { error } = ended;
