@@ -30,20 +30,28 @@ const verbs: Record<string, (client: Client, model: string) => Promise<void>> = 
   "an error": async (client, model) => {
     expect(await client.error(functions.url, model)).toBe(429);
   },
-  leaving: async (client, model) => {
-    const before = functions.output.length;
-    await client.abort(functions.url, model, "[[pace 30]] [[long 400]] go on");
-    await until(
-      () => functions.output.slice(before).some((line) => line.includes('"disconnected":true')),
-      "the record says so",
-    );
-  },
 };
 
-describe.each(clients.map((client) => ({ name: client.name, client })))("$name", ({ client }) => {
+const named = clients.map((client) => ({
+  name: client.name,
+  client,
+  model: client.nameOf?.("echo/echo") ?? "echo/echo",
+}));
+
+describe.concurrent.each(named)("$name", ({ client, model }) => {
   test.each(Object.keys(verbs))("%s", async (verb) => {
-    await verbs[verb]?.(client, client.nameOf?.("echo/echo") ?? "echo/echo");
+    await verbs[verb]?.(client, model);
   });
+});
+
+// One after the other: what is looked for must be this client's.
+test.each(named)("$name: leaving", async ({ client, model }) => {
+  const before = functions.output.length;
+  await client.abort(functions.url, model, "[[pace 30]] [[long 400]] go on");
+  await until(
+    () => functions.output.slice(before).some((line) => line.includes('"disconnected":true')),
+    "the record says so",
+  );
 });
 
 test("the host saw no fault in all of this", () => {

@@ -10,8 +10,8 @@ import { hurried, startStores, type Stores } from "./stores.ts";
 
 type Json = Record<string, unknown>;
 
-/** About four seconds of words; answers end after two. */
-const long = "[[pace 100]] [[long 40]] Say it slowly";
+/** About two seconds of words; answers end after one. */
+const long = "[[pace 50]] [[long 40]] Say it slowly";
 const messages = [{ role: "user" as const, content: long }];
 
 /** Each wire's own way to a thread, and how a whole stream of it ends. */
@@ -48,7 +48,7 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
     stores = await startStores();
     app = await buildApp("http://127.0.0.1:9", stores.env, `${keysYaml}threads: { leaseMs: 2000 }\n`);
     [short, other] = await Promise.all([
-      app.start({ hostJson: hurried, triggers: false, env: { HEDDLE_HTTP_SECONDS: "2" } }),
+      app.start({ hostJson: hurried, triggers: false, env: { HEDDLE_HTTP_SECONDS: "1" } }),
       app.start({ hostJson: hurried, triggers: false }),
     ]);
   }, 120_000);
@@ -134,17 +134,19 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
         const stream = await openai.chat.completions.create({ model: "echo/echo", stream: true, messages });
         for await (const chunk of stream) heard.push(chunk.choices[0]?.delta.content ?? "");
       };
-      await expect(byOpenai()).rejects.toBeInstanceOf(OpenAI.APIError);
-      expect(heard.join("").length).toBeGreaterThan(10);
       const anthropic = new Anthropic({ baseURL: short.url, apiKey: key, maxRetries: 0 });
       const asked = anthropic.messages.stream({ model: "echo/echo", max_tokens: 500, messages });
-      await expect(asked.finalMessage()).rejects.toBeInstanceOf(Anthropic.APIError);
       const gemini = new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl: short.url } });
       const byGemini = async (): Promise<void> => {
         const stream = await gemini.models.generateContentStream({ model: "echo/echo", contents: long });
         for await (const chunk of stream) heard.push(chunk.text ?? "");
       };
-      await expect(byGemini()).rejects.toThrow("The time for this answer is over");
+      await Promise.all([
+        expect(byOpenai()).rejects.toBeInstanceOf(OpenAI.APIError),
+        expect(asked.finalMessage()).rejects.toBeInstanceOf(Anthropic.APIError),
+        expect(byGemini()).rejects.toThrow("The time for this answer is over"),
+      ]);
+      expect(heard.join("").length).toBeGreaterThan(10);
     });
   });
 
@@ -168,6 +170,29 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
     const next = await call(doomed, "POST", path, { model: "echo/echo", input: "again" });
     expect(next.status).toBe(200);
     expect(((await next.json()) as Json)["status"]).toBe("completed");
+  });
+
+  test("a process that is killed while it works a job: the message comes again, and is done with", async () => {
+    await newThread("job");
+    const path = "/v1/threads/job/runs";
+    const queue = await stores.createQueue("heddle-slow");
+    const env = { HEDDLE_QUEUE: "heddle-slow" };
+    const working = await app.start({ hostJson: hurried, leaseMs: 3_000, env });
+    const asked = { model: "echo/echo", input: "[[pace 50]] [[long 40]]", background: true, run_id: "again" };
+    expect((await call(working, "POST", path, asked)).status).toBe(202);
+    await until(() => working.logs.some((line) => line.startsWith("Executing 'Functions.worker'")), "it works");
+    await working.kill();
+    const executed = (): number => working.logs.filter((line) => line.startsWith("Executed 'Functions.worker'")).length;
+    let status: unknown;
+    for (let tries = 0; tries < 100 && status !== "expired" && status !== "completed"; tries += 1) {
+      ({ status } = await json(other, `${path}/again`));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    expect(status).toMatch(/expired|completed/);
+    await until(() => executed() >= 2, "the message is done with");
+    await expect.poll(async () => (await queue.getProperties()).approximateMessagesCount).toBe(0);
+    const usage = await json(other, "/v1/threads/job/usage");
+    expect((usage["data"] as Json[]).length).toBe(1);
   });
 
   test("a process that is told to end: its streams end well, its runs are stored, its usage is written", async () => {

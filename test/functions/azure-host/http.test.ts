@@ -171,6 +171,14 @@ describe("the local Functions host, when things go wrong", () => {
     await functions.stop();
   });
 
+  test("a client that names its own invocation gets no answer, and keeps nobody else from one", async () => {
+    const functions = await startFunctions(app, { timeoutMs: 500, triggers: false });
+    const named = fetch(`${functions.url}/process`, { headers: { "x-ms-invocation-id": "another" } });
+    expect((await fetch(`${functions.url}/process`)).status).toBe(200);
+    expect((await named).status).toBe(504);
+    await functions.stop();
+  });
+
   test("a worker that dies fails its requests, and there is a new one", async () => {
     const functions = await startFunctions(app, { triggers: false });
     const stalled = await fetch(`${functions.url}/stalls`);
