@@ -72,12 +72,13 @@ type Forward = {
   id: string;
   /** Read already, where the request said how long it is. */
   body: Buffer | undefined;
+  largestBody: number;
   dropAfter: number;
 };
 
 /** Resolves when the worker's answer is through, or rejects where it broke off. A client that leaves ends the worker's connection. */
 const forward = async (agent: Agent, options: Forward): Promise<void> => {
-  const { target, request, response, path, headers, id, body, dropAfter } = options;
+  const { target, request, response, path, headers, id, body, largestBody, dropAfter } = options;
   const upstream = openRequest(new URL(target.httpUri), {
     agent,
     path,
@@ -89,8 +90,14 @@ const forward = async (agent: Agent, options: Forward): Promise<void> => {
   // Told by what waits for it; what comes later, nobody waits for.
   upstream.on("error", () => undefined);
   try {
-    if (body === undefined) request.pipe(upstream);
-    else upstream.end(body);
+    if (body === undefined) {
+      let size = 0;
+      request.on("data", (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > largestBody) upstream.destroy(new Error("The body is too large"));
+      });
+      request.pipe(upstream);
+    } else upstream.end(body);
     const [worker] = (await once(upstream, "response")) as [IncomingMessage];
     // Cookies are one line each; of other names the last value would win, as Node tells them joined.
     response.writeHead(worker.statusCode ?? 502, answeredHeaders(worker.headers));
@@ -166,6 +173,7 @@ export const startFront = async (options: FrontOptions): Promise<Front> => {
       path: `${encodePath(path)}${query}`,
       headers,
       id,
+      largestBody,
       dropAfter,
       body: length > 0 ? body : request.headers["transfer-encoding"] === undefined ? Buffer.alloc(0) : undefined,
     });
