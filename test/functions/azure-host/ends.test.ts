@@ -72,6 +72,8 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      // So that what hangs is told by its call.
+      signal: AbortSignal.timeout(40_000),
     });
   const json = async (at: TestFunctions, path: string): Promise<Json> =>
     (await (await call(at, "GET", path)).json()) as Json;
