@@ -144,7 +144,8 @@ const noEnd: Case = {
   },
 };
 
-export const deadlines: Topic = ({ deadline, stores, cutsBroken }) =>
-  deadline === undefined
-    ? [noEnd]
-    : [...ends(deadline.why), asleep(deadline), speech(cutsBroken), ...(stores === true ? [ofRuns(deadline)] : [])];
+export const deadlines: Topic = ({ deadline }) => (deadline === undefined ? [noEnd] : ends(deadline.why));
+
+/** Each waits for the same time to be over: they run beside one another. */
+export const atDeadlines: Topic = ({ deadline, stores, cutsBroken }) =>
+  deadline === undefined ? [] : [asleep(deadline), speech(cutsBroken), ...(stores === true ? [ofRuns(deadline)] : [])];
