@@ -30,7 +30,8 @@ const respond = async (
     let failure: unknown;
     try {
       const gateway = await runtime.gateway().catch(() => undefined);
-      call.body = await readBody(request, gateway?.services.config.server.maxBodyBytes ?? mostBytes);
+      const { maxBodyBytes, bodyTimeoutMs } = gateway?.services.config.server ?? { maxBodyBytes: mostBytes };
+      call.body = await readBody(request, maxBodyBytes, bodyTimeoutMs);
     } catch (thrown) {
       failure = thrown;
     }

@@ -74,23 +74,39 @@ export const identityOf = (headers: Headers): PlatformIdentity | undefined => {
   };
 };
 
+/** Before a configuration says how long a body may take. */
+const usualMs = 60_000;
+
 /**
- * The body, whole. Throws `request_too_large`, and `cancelled` where the caller left while sending. What is too much is still read, and thrown
- * away: the host would take an answer before the body's end for a broken connection.
+ * The body, whole. Throws `request_too_large`, `request_timeout`, and `cancelled` where the caller left while sending. What is too much is still
+ * read, and thrown away: the host would take an answer before the body's end for a broken connection.
  */
-export const readBody = async (request: HttpRequest, mostBytes: number): Promise<Uint8Array> => {
+export const readBody = async (request: HttpRequest, mostBytes: number, withinMs = usualMs): Promise<Uint8Array> => {
   if (request.body === null) return noBody;
   const chunks: Uint8Array[] = [];
   let size = 0;
+  const source = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(resolve, withinMs, "late");
+  });
   try {
-    for await (const chunk of request.body) {
-      const bytes = chunk as Uint8Array;
-      size += bytes.length;
-      if (size <= mostBytes) chunks.push(bytes);
+    for (;;) {
+      const next = await Promise.race([source.next(), late]);
+      if (next === "late") {
+        // It may hang for as long as the body does.
+        source.return?.().catch(() => undefined);
+        throw new GatewayError("request_timeout", "The request body did not arrive in time.");
+      }
+      if (next.done === true) break;
+      size += next.value.length;
+      if (size <= mostBytes) chunks.push(next.value);
       else chunks.length = 0;
     }
-  } catch {
-    throw new GatewayError("cancelled", "The caller has gone.");
+  } catch (thrown) {
+    throw thrown instanceof GatewayError ? thrown : new GatewayError("cancelled", "The caller has gone.");
+  } finally {
+    clearTimeout(timer);
   }
   if (size > mostBytes) throw new GatewayError("request_too_large", `The request body is over ${mostBytes} bytes.`);
   const only = chunks[0];

@@ -19,6 +19,7 @@ const facts: Facts = {
   backPressure: true,
   cutsBroken: { not: "a body that throws leaves the answer hanging until the host gives it up (F59)" },
   stores: true,
+  endsSlowBodies: true,
   rawBodies: true,
   rawHeaders: { not: "the host takes header values as UTF-8, and no others" },
   rawPaths: { not: "the host decodes a path, and its proxy encodes it anew" },

@@ -19,6 +19,7 @@ const facts: Facts = {
   backPressure: true,
   cutsBroken: { not: "what a URL's client sees of a function that fails after its first byte is nowhere said (F55)" },
   stores: java ? true : { not: "DynamoDB Local needs Java, which is not here" },
+  endsSlowBodies: { not: "there is no event before a request is whole: its front has a time of its own" },
   rawBodies: { not: "an event is JSON, and holds a body of a text type as a text: other bytes become U+FFFD" },
   rawHeaders: true,
   rawPaths: true,

@@ -16,6 +16,7 @@ const facts: Facts = {
   backPressure: true,
   cutsBroken: true,
   stores: true,
+  endsSlowBodies: true,
   rawBodies: true,
   rawHeaders: true,
   rawPaths: true,

@@ -14,6 +14,8 @@ export type Facts = {
   cutsBroken: Holds;
   /** Threads and runs are kept. */
   stores: Holds;
+  /** A body that doesn't come to its end is given up after a while. */
+  endsSlowBodies: Holds;
   /** Bodies reach the gateway byte for byte, whatever type they say they are of. */
   rawBodies: Holds;
   /** Header values reach the gateway as their bytes, whatever those are. */
@@ -72,6 +74,8 @@ export const key = "fake-client-key-0123456789";
 export const maxBodyBytes = 1024 * 1024;
 /** Low, so that silence need not be long. */
 const heartbeatMs = 50;
+/** Low, and enough for what is small and near. */
+const bodyTimeoutMs = 2_000;
 
 /** One provider a wire; `gone` refuses every connection. What a platform proves is known, so that what a client says could be taken for it. */
 export const configOf = (provider: string): string => `
@@ -86,7 +90,7 @@ providers:
   gone-gemini: { kind: gemini, apiKey: fake-gone-key, baseUrl: "http://127.0.0.1:1" }
   echo: { pace: 0 }
 retry: { attempts: 1 }
-server: { maxBodyBytes: ${maxBodyBytes}, heartbeatMs: ${heartbeatMs} }
+server: { maxBodyBytes: ${maxBodyBytes}, heartbeatMs: ${heartbeatMs}, bodyTimeoutMs: ${bodyTimeoutMs} }
 auth:
   mode: keys
   keys:

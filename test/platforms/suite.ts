@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bodies } from "./cases/bodies.ts";
 import { brokenStreams } from "./cases/broken-streams.ts";
-import { deadlines } from "./cases/deadlines.ts";
+import { atDeadlines, deadlines } from "./cases/deadlines.ts";
 import { earlyErrors } from "./cases/early-errors.ts";
 import { leaving } from "./cases/leaving.ts";
 import { longStreams } from "./cases/long-streams.ts";
@@ -17,7 +17,7 @@ import { sdks } from "./cases/sdks.ts";
 import { streaming } from "./cases/streaming.ts";
 import { together } from "./cases/together.ts";
 import { uploads } from "./cases/uploads.ts";
-import { configOf, type Platform, type PlatformUnderTest, type Topic } from "./platform.ts";
+import { type Case, configOf, type Platform, type PlatformUnderTest, type Topic } from "./platform.ts";
 import { type Provider, startProvider } from "./provider.ts";
 
 const topics: readonly (readonly [string, Topic])[] = [
@@ -39,6 +39,9 @@ const topics: readonly (readonly [string, Topic])[] = [
   ["official SDKs", sdks],
 ];
 
+/** Not by "$name": that would be cut at forty characters. */
+const namesAndRuns = (cases: readonly Case[]) => cases.map(({ name, run }) => [name, run] as const);
+
 export const conforms = (platform: Platform): void => {
   let provider: Provider;
   let under: PlatformUnderTest;
@@ -51,8 +54,11 @@ export const conforms = (platform: Platform): void => {
     await provider?.stop();
   });
   describe.each(topics)("%s", (_name, cases) => {
-    // Not by "$name": that would be cut at forty characters.
-    test.each(cases(platform.facts).map(({ name, run }) => [name, run] as const))("%s", (_case, run) => run(under));
+    test.each(namesAndRuns(cases(platform.facts)))("%s", (_case, run) => run(under));
+  });
+  const late = namesAndRuns(atDeadlines(platform.facts));
+  describe.runIf(late.length > 0)("the end of that time, for streams of other kinds", () => {
+    test.concurrent.each(late)("%s", (_case, run) => run(under));
   });
   test("the platform saw no fault in all of this", () => {
     expect(under.faults()).toEqual([]);

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { rawWires } from "../../support/wires.ts";
 import { callOf, heartbeats, wireIds, withoutHeartbeats, wordOf } from "../calls.ts";
 import { ask, open } from "../client.ts";
-import { type Case, type Facts, key, type PlatformUnderTest, type Topic } from "../platform.ts";
+import { type Case, type Facts, type Holds, key, type PlatformUnderTest, type Topic } from "../platform.ts";
 
 const shortOf = async (under: PlatformUnderTest): Promise<PlatformUnderTest> => {
   const short = await under.short?.();
@@ -26,6 +26,16 @@ const ends = (why: string): Case[] => [
         },
         async () => {
           const { model } = short.provider.play(async (out) => {
+            out.head(200, { "content-type": "application/json" });
+            await out.write(JSON.stringify(rawWires[wire].whole).slice(0, 30));
+            await never;
+          });
+          const answer = await ask(short.url, callOf(wire, model));
+          expect(`${wire} ${answer.status}`).toBe(`${wire} 504`);
+          rawWires[wire].envelope(answer.json());
+        },
+        async () => {
+          const { model } = short.provider.play(async (out) => {
             out.head(200, { "content-type": "text/event-stream" });
             await out.write(rawWires[wire].begin);
             await never;
@@ -42,6 +52,44 @@ const ends = (why: string): Case[] => [
     },
   },
 ];
+
+const asleep = (deadline: NonNullable<Facts["deadline"]>): Case => ({
+  name: `the time is over while the client reads nothing: the provider is let go, and what is read then ends well${
+    deadline.runsGoOn === true ? "" : `, unless it is read too late: ${deadline.runsGoOn.not}`
+  }`,
+  run: async (under) => {
+    const wire = "openai-chat";
+    const short = await shortOf(under);
+    const { model, heard } = short.provider.play(async (out) => {
+      out.head(200, { "content-type": "text/event-stream" });
+      await out.write(rawWires[wire].begin);
+      while (await out.write(wordOf(wire, "x".repeat(100_000))));
+    });
+    const answer = await open(short.url, callOf(wire, model, { stream: true }));
+    answer.pause();
+    expect(await heard[0]?.whole).toBe(false);
+    answer.resume();
+    const { text, whole } = await answer.end();
+    if (deadline.runsGoOn === true) expect(whole).toBe(true);
+    if (whole) expect(rawWires[wire].inBandError(text)).toBe(true);
+    expect((await ask(short.url, { path: "/health/live" })).status).toBe(200);
+  },
+});
+
+/** Bytes have no place for an error. */
+const speech = (cutsBroken: Holds): Case => ({
+  name: `the time is over in the middle of speech: it ${cutsBroken === true ? "is cut off" : `ends like a whole one: ${cutsBroken.not}`}`,
+  run: async (under) => {
+    const short = await shortOf(under);
+    const { model } = short.provider.play(async (out) => {
+      out.head(200, { "content-type": "audio/mpeg" });
+      await out.write("ID3");
+    });
+    const body = JSON.stringify({ model: `compat/${model}`, input: "Hi", voice: "any" });
+    const { text, whole, status } = await ask(short.url, { path: "/v1/audio/speech", headers, body });
+    expect({ text, whole, status }).toEqual({ text: "ID3", whole: cutsBroken !== true, status: 200 });
+  },
+});
 
 const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
 
@@ -96,5 +144,8 @@ const noEnd: Case = {
   },
 };
 
-export const deadlines: Topic = ({ deadline, stores }) =>
-  deadline === undefined ? [noEnd] : [...ends(deadline.why), ...(stores === true ? [ofRuns(deadline)] : [])];
+export const deadlines: Topic = ({ deadline }) => (deadline === undefined ? [noEnd] : ends(deadline.why));
+
+/** Each waits for the same time to be over: they run beside one another. */
+export const atDeadlines: Topic = ({ deadline, stores, cutsBroken }) =>
+  deadline === undefined ? [] : [asleep(deadline), speech(cutsBroken), ...(stores === true ? [ofRuns(deadline)] : [])];

@@ -118,7 +118,36 @@ const slow = (backPressure: Facts["backPressure"]): Case => ({
   },
 });
 
+/** No event is too much for a client that reads none of it, and nobody else waits for that client. */
+const holdsNobodyUp: Case = {
+  name: "a client that reads nothing holds nobody up, streamed bytes or events",
+  run: async (under) => {
+    const wire = "openai-chat";
+    const sent = 60 * megabyte;
+    const bytes = Buffer.alloc(megabyte, 7);
+    const { model } = under.provider.play(async (out) => {
+      out.head(200, { "content-type": "audio/mpeg" });
+      for (let at = 0; at < sent; at += megabyte) if (!(await out.write(bytes))) return;
+      out.end();
+    });
+    const call = callOf(wire, model);
+    const body = JSON.stringify({ model: `compat/${model}`, input: "Hi", voice: "any" });
+    const answer = await open(under.url, { ...call, path: "/v1/audio/speech", body });
+    answer.pause();
+    await answersAsBefore(under, wire);
+    await answersAsBefore(under, "anthropic-messages");
+    answer.resume();
+    const { bytes: got, whole } = await answer.end();
+    expect({ length: got.length, whole, same: got.every((byte) => byte === 7) }).toEqual({
+      length: sent,
+      whole: true,
+      same: true,
+    });
+  },
+};
+
 export const leaving: Topic = ({ tellsLeaving, backPressure }) => [
   ...wireIds.flatMap((wire) => leaves(wire, tellsLeaving)),
   slow(backPressure),
+  holdsNobodyUp,
 ];

@@ -59,6 +59,17 @@ const cases: Case[] = [
     },
   })),
   {
+    name: "the root, and paths that platforms keep for themselves, lead nowhere, and not past the gateway",
+    run: async (under) => {
+      for (const path of ["/", "/?x=1", "/api", "/favicon.ico", "/runtime/webhooks", "/2015-03-31/functions"]) {
+        const answer = await ask(under.url, { path });
+        expect(`${path} ${answer.status}`).toBe(`${path} 404`);
+        rawWires["openai-chat"].envelope(answer.json());
+        expect(answer.headers["x-request-id"]).toBeDefined();
+      }
+    },
+  },
+  {
     name: "a path of 4,000 characters",
     run: async (under) => {
       const long = `made/${"up/".repeat(1_330)}`;

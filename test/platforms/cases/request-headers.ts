@@ -157,6 +157,38 @@ const cases: Case[] = [
     },
   },
   {
+    name: "neither a query nor a body says what the headers are",
+    run: async (under) => {
+      const before = under.provider.calls();
+      const said = { authorization: `Bearer ${key}`, "x-api-key": key, "x-goog-api-key": key };
+      for (const member of ["Headers", "headers", "Query", "httpHeaders", "multiValueHeaders", "requestContext"]) {
+        const inQuery = `${member}=${encodeURIComponent(JSON.stringify(said))}`;
+        expect((await ask(under.url, { path: `/v1/models?${inQuery}` })).status, member).toBe(401);
+        const body = JSON.stringify({ [member]: said, model: "echo/echo", max_tokens: 5, messages: [] });
+        for (const inBody of [body, body.replace(JSON.stringify(said), JSON.stringify(JSON.stringify(said)))]) {
+          const headers = { "content-type": "application/json" };
+          expect((await ask(under.url, { path: "/v1/messages", headers, body: inBody })).status, member).toBe(401);
+        }
+      }
+      expect(under.provider.calls()).toBe(before);
+    },
+  },
+  {
+    name: "nor do they take a caller's own headers away",
+    run: async (under) => {
+      const { model, heard } = under.provider.play(says(whole));
+      const call = callOf(anthropic, model);
+      const body = JSON.stringify({ ...(JSON.parse(String(call.body)) as object), Headers: "{}", headers: {} });
+      const answer = await ask(under.url, {
+        ...call,
+        path: `${call.path}?Headers=%7B%7D&headers=x&path=y&req=z`,
+        body,
+      });
+      expect(answer.status).toBe(200);
+      expect(heard).toHaveLength(1);
+    },
+  },
+  {
     name: "a host of another name is served, as any",
     run: async (under) => {
       const answer = await ask(under.url, { path: "/health/live", headers: { host: "gateway.example" } });

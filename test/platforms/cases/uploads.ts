@@ -5,7 +5,7 @@ import { rawWires } from "../../support/wires.ts";
 import { until } from "../../support/gateway.ts";
 import { callOf, headersOf } from "../calls.ts";
 import { ask } from "../client.ts";
-import { type Case, key, maxBodyBytes, type PlatformUnderTest } from "../platform.ts";
+import { type Case, type Holds, key, maxBodyBytes, type PlatformUnderTest, type Topic } from "../platform.ts";
 import { says } from "../provider.ts";
 
 const wire = "openai-chat";
@@ -149,4 +149,32 @@ const cases: Case[] = [
   },
 ];
 
-export const uploads = (): readonly Case[] => cases;
+/** Half of a body in pieces, and no more. */
+const halfBody =
+  `POST /v1/messages HTTP/1.1\r\nhost: gateway.example\r\nx-api-key: ${key}\r\nanthropic-version: 2023-06-01\r\n` +
+  'content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n9\r\n{"model":\r\n';
+
+const stalls = (endsSlowBodies: Holds): Case =>
+  endsSlowBodies === true
+    ? {
+        name: "a body that stops coming is a 408 in the wire's envelope",
+        run: async (under) => {
+          const text = await talk(under, [halfBody], (got) => got.endsWith("}"));
+          expect(text).toMatch(/^HTTP\/1\.1 408 /);
+          rawWires["anthropic-messages"].envelope(JSON.parse(text.slice(text.indexOf("\r\n\r\n"))));
+          await servesOn(under);
+        },
+      }
+    : {
+        name: `a body that stops coming is nothing yet: ${endsSlowBodies.not}`,
+        run: async (under) => {
+          const { hostname, port } = new URL(under.url);
+          const socket = connect(Number(port), hostname);
+          socket.write(halfBody);
+          await servesOn(under);
+          expect(socket.bytesRead).toBe(0);
+          socket.destroy();
+        },
+      };
+
+export const uploads: Topic = ({ endsSlowBodies }) => [...cases, stalls(endsSlowBodies)];
