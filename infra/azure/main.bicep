@@ -431,6 +431,9 @@ output STORAGE_ACCOUNT string = storage.outputs.name
 output JOBS_QUEUE string = storage.outputs.jobsQueue
 output POISON_QUEUE string = storage.outputs.poisonQueue
 output IDENTITY_CLIENT_ID string = identity.outputs.clientId
+
+@description('For role assignments beside the deployment\'s, such as that to Azure OpenAI.')
+output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 output ACTION_GROUP_ID string = monitor.outputs.actionGroupId
 output WORKSPACE_ID string = monitor.outputs.workspaceId
 output WORKBOOK_ID string = workbook.outputs.id
