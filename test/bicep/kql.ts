@@ -4,7 +4,7 @@ const common = ["TimeGenerated", "Type", "_ResourceId"];
 const application = [...common, "AppRoleInstance", "AppRoleName", "ItemCount", "OperationName", "Properties"];
 
 /** The tables that are asked, with the columns that are used here (learn.microsoft.com/azure/azure-monitor/reference/tables). */
-export const tables: Readonly<Record<string, readonly string[]>> = {
+const tables: Readonly<Record<string, readonly string[]>> = {
   AppTraces: [...application, "Message", "SeverityLevel"],
   AppRequests: [...application, "Name", "ResultCode", "Success", "DurationMs", "Url"],
   AppExceptions: [...application, "ExceptionType", "OuterMessage", "ProblemId"],

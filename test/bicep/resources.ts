@@ -12,7 +12,7 @@ export const oneOf = (name: string, type: string): Deployed => {
   return one;
 };
 
-export const dictionary = (value: Value | undefined): Dictionary => (value ?? {}) as Dictionary;
+const dictionary = (value: Value | undefined): Dictionary => (value ?? {}) as Dictionary;
 export const list = (value: Value | undefined): Value[] => (Array.isArray(value) ? value : []);
 export const properties = ({ body }: Deployed): Dictionary => dictionary(body["properties"]);
 
