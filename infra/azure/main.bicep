@@ -153,6 +153,8 @@ var tags = {
   'azd-env-name': name
 }
 var appName = '${name}-${token}'
+// What a service would refuse after minutes, or what would be there and never be reached.
+var refusal = privateNetwork && frontDoor == 'Standard' ? 'privateNetwork needs frontDoor Premium: Standard has no private link.' : (privateNetwork && apiManagement == 'BasicV2' ? 'privateNetwork needs apiManagement StandardV2: BasicV2 joins no network.' : ((firewall || !empty(domainName)) && frontDoor == 'off' ? 'firewall and domainName need frontDoor.' : ''))
 var hasFrontDoor = frontDoor != 'off'
 var hasApiManagement = apiManagement != 'off'
 
@@ -161,7 +163,7 @@ var hasApiManagement = apiManagement != 'off'
 module identity 'modules/identity.bicep' = {
   name: 'identity'
   params: {
-    name: 'id-${name}'
+    name: empty(refusal) ? 'id-${name}' : fail(refusal)
     location: location
     tags: tags
   }
@@ -210,7 +212,7 @@ module storage 'modules/storage.bicep' = {
 module cosmos 'modules/cosmos.bicep' = {
   name: 'cosmos'
   params: {
-    name: empty(restoredCosmos) ? 'cosmos-${name}-${token}' : restoredCosmos
+    name: empty(restoredCosmos) ? toLower('cosmos-${name}-${token}') : restoredCosmos
     location: location
     tags: tags
     throughput: cosmosThroughput
@@ -431,6 +433,9 @@ output STORAGE_ACCOUNT string = storage.outputs.name
 output JOBS_QUEUE string = storage.outputs.jobsQueue
 output POISON_QUEUE string = storage.outputs.poisonQueue
 output IDENTITY_CLIENT_ID string = identity.outputs.clientId
+
+@description('For role assignments beside the deployment\'s, such as that to Azure OpenAI.')
+output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 output ACTION_GROUP_ID string = monitor.outputs.actionGroupId
 output WORKSPACE_ID string = monitor.outputs.workspaceId
 output WORKBOOK_ID string = workbook.outputs.id

@@ -146,6 +146,10 @@ const functions: Record<string, (given: Found[], scope: Scope) => Found> = {
     if (value === undefined) problem(`${textOf(name)} is not set`);
     return value;
   },
+  fail: ([message], { problem }) => {
+    problem(`refused: ${textOf(message)}`);
+    return textOf(message);
+  },
   // What only Azure knows counts as one.
   map: ([all, lambda]) => (Array.isArray(all) ? all : [all]).map((each) => applied(lambda as Lambda, each)),
   filter: ([all, lambda]) => (all as Found[]).filter((each) => applied(lambda as Lambda, each) === true),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cases, deployed } from "./environments.ts";
 import { parseBicep, parseParameters } from "./syntax.ts";
-import { infra, main, readBicep } from "./walk.ts";
+import { deploy, infra, main, readBicep } from "./walk.ts";
 
 const files = (readdirSync(infra, { recursive: true }) as string[]).filter((name) => name.endsWith(".bicep"));
 
@@ -41,6 +41,27 @@ describe.each(cases)("under the parameters of %s", (name) => {
     const ids = deployed(name).resources.map(({ id }) => id.toLowerCase());
     expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([]);
   });
+});
+
+test.each([
+  [{ privateNetwork: true, frontDoor: "Standard" }, "privateNetwork needs frontDoor Premium"],
+  [{ privateNetwork: true, apiManagement: "BasicV2" }, "privateNetwork needs apiManagement StandardV2"],
+  [{ firewall: true }, "firewall and domainName need frontDoor"],
+  [{ domainName: "ai.example.com" }, "firewall and domainName need frontDoor"],
+])("what could not work is refused: %j", (given, reason) => {
+  const { problems } = deploy(given);
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(reason);
+});
+
+test.each([
+  [{ instanceMemory: 1024 }, "instanceMemory can't be 1024"],
+  [{ answerSeconds: 600 }, "answerSeconds is too large"],
+  [{ name: "a-name-that-is-longer-than-18" }, "name is too large"],
+  [{ frontDoors: "Premium" }, "frontDoors is no parameter"],
+  [{ console: "yes" }, "console is no bool"],
+])("and so is what is not allowed: %j", (given, reason) => {
+  expect(deploy(given).problems.join("; ")).toContain(reason);
 });
 
 test("main.bicepparam sets parameters of main.bicep", () => {

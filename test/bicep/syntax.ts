@@ -21,13 +21,13 @@ export type Expression =
   | { kind: "lambda"; parameter: string; body: Expression }
   | { kind: "group"; inner: Expression };
 
-export type Decorator = { name: string; arguments: Expression[] };
-export type Declaration = { name: string; decorators: Decorator[]; line: number };
+type Decorator = { name: string; arguments: Expression[] };
+type Declaration = { name: string; decorators: Decorator[]; line: number };
 export type Parameter = Declaration & { type: string; allowed?: (string | number)[]; default?: Expression };
 export type Variable = Declaration & { value: Expression };
 export type Resource = Declaration & { type: string; version: string; existing: boolean; body: Expression };
 export type Module = Declaration & { path: string; body: Expression };
-export type Output = Declaration & { type: string; value: Expression };
+type Output = Declaration & { type: string; value: Expression };
 export type File = {
   path: string;
   scope: string | undefined;

@@ -151,4 +151,4 @@ resource serverErrors 'Microsoft.Insights/metricAlerts@2018-03-01' = {
 
 output name string = service.name
 output url string = service.properties.gatewayUrl
-output addresses array = service.properties.publicIPAddresses
+output addresses array = service.properties.?publicIPAddresses ?? []
