@@ -15,6 +15,10 @@ export type WorkerOptions = {
   env: Readonly<Record<string, string>>;
   /** Flags of Node, such as `--max-old-space-size=…`. */
   execArgv: readonly string[];
+  /** In place of worker.ts: the same, built. */
+  entry?: string;
+  /** Puts the process under something that sets its bounds, which must run the command in its own place. */
+  wrap?: (command: readonly string[]) => readonly string[];
   log: (line: LogLine) => void;
 };
 
@@ -66,11 +70,14 @@ const hostEnvironment = (appFolder: string): Record<string, string> => ({
 });
 
 /** Resolves when the app is loaded; rejects with why it can't be. */
-export const startWorker = async ({ appFolder, env, execArgv, log }: WorkerOptions): Promise<WorkerProcess> => {
-  const child: ChildProcess = fork(file, [], {
+export const startWorker = async (options: WorkerOptions): Promise<WorkerProcess> => {
+  const { appFolder, env, execArgv, entry = file, wrap = (command) => command, log } = options;
+  const [execPath = process.execPath, ...before] = wrap([process.execPath, ...execArgv]);
+  const child: ChildProcess = fork(entry, [], {
+    execPath,
     cwd: appFolder,
     env: { PATH: process.env["PATH"] ?? "", ...hostEnvironment(appFolder), ...env },
-    execArgv: [...execArgv],
+    execArgv: before,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   for (const stream of [child.stdout, child.stderr])
