@@ -139,6 +139,9 @@ param alertMinutes 5 | 15 = 5
 param operatorId string = ''
 param operatorType 'User' | 'Group' | 'ServicePrincipal' = 'User'
 
+@description('Client id of an app registration: callers with a token for it need no key. Empty: all need one.')
+param entraClientId string = ''
+
 @description('Where alerts go. Empty: to the action group alone.')
 param alarmEmail string = ''
 
@@ -341,6 +344,7 @@ module functions 'modules/functions.bicep' = {
     subnetId: privateNetwork ? network.outputs.appSubnetId : ''
     privateNetwork: privateNetwork
     frontDoorId: hasFrontDoor && !privateNetwork ? profile.outputs.frontDoorId : ''
+    entraClientId: entraClientId
     allowedAddresses: hasApiManagement && !privateNetwork ? api.outputs.addresses : []
   }
   // The host reads its package and its leases as soon as it is there.

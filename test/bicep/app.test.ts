@@ -205,6 +205,16 @@ test("API Management streams, and ends nothing before the gateway does", () => {
   expect(ofType("everything", "Microsoft.ApiManagement/service/apis/operations")).toHaveLength(21);
 });
 
+test("App Service proves tokens only where an app registration is named, and lets everyone else on to the gateway", () => {
+  expect(ofType("prod", "Microsoft.Web/sites/config")).toEqual([]);
+  const settings = properties(oneOf("everything", "Microsoft.Web/sites/config"));
+  expect(settings["globalValidation"]).toMatchObject({ unauthenticatedClientAction: "AllowAnonymous" });
+  expect(at(settings, "login", "tokenStore", "enabled")).toBe(false);
+  const entra = at(settings, "identityProviders", "azureActiveDirectory") ?? null;
+  expect(JSON.stringify(entra)).not.toContain("clientSecret");
+  expect(at(entra, "registration", "openIdIssuer")).toMatch(/^https:\/\/sts\.windows\.net\/[0-9a-f-]{36}\/v2\.0$/);
+});
+
 test("a restored account takes the place of the deployment's own", () => {
   const { resources, outputs } = deploy({ restoredCosmos: "cosmos-restored" });
   expect(resources.filter(({ type }) => type === types.cosmos).map(({ name }) => name)).toEqual(["cosmos-restored"]);

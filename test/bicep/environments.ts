@@ -21,6 +21,7 @@ const everything: Dictionary = {
   apiManagement: "StandardV2",
   publisherEmail: "api@example.com",
   alertMinutes: 15,
+  entraClientId: "00000000-0000-4000-8000-0000000000bb",
 };
 
 /** Front Door and API Management over the internet. */

@@ -1,6 +1,15 @@
 // What azd and func ship: the manifest, host.json and the bundle, and nothing else.
-import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -11,7 +20,14 @@ const ignore = readFileSync(`${root}.funcignore`, "utf8");
 const folder = mkdtempSync(join(tmpdir(), "heddle-package-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).split("\n").filter(Boolean);
+const listed = spawnSync("git", ["ls-files"], { cwd: root, encoding: "utf8" });
+const tracked =
+  listed.status === 0
+    ? listed.stdout.split("\n").filter(Boolean)
+    : // Unpacked from an archive.
+      readdirSync(root, { withFileTypes: true }).flatMap((entry) =>
+        entry.isDirectory() ? [`${entry.name}/a`] : entry.isFile() ? [entry.name] : [],
+      );
 const shipped = [
   "package.json",
   "host.json",

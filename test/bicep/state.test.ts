@@ -87,6 +87,7 @@ const untold: Record<string, string> = {
   "Microsoft.Insights/diagnosticSettings": "is one",
   "Microsoft.Web/serverfarms": "Flex Consumption has no machines to measure; the app's metrics are the app's",
   "Microsoft.Web/sites/basicPublishingCredentialsPolicies": "has none",
+  "Microsoft.Web/sites/config": "told of by the activity log",
   "Microsoft.Web/staticSites": "its log would hold who looked at public pages, and nothing else",
   "Microsoft.Network/privateEndpoints": "has metrics alone, which are kept without a setting",
   "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": "has none",

@@ -64,6 +64,30 @@ test.each([
   expect(deploy(given).problems.join("; ")).toContain(reason);
 });
 
+test("names are no longer than Azure lets them be, and of its letters, with the longest name there is", () => {
+  const { resources, problems } = deploy({
+    name: "Heddle-production1",
+    frontDoor: "Premium",
+    firewall: true,
+    apiManagement: "StandardV2",
+    privateNetwork: true,
+  });
+  expect(problems).toEqual([]);
+  const forms: Record<string, RegExp> = {
+    "Microsoft.Storage/storageAccounts": /^[a-z0-9]{3,24}$/,
+    "Microsoft.KeyVault/vaults": /^[a-zA-Z](?:-?[a-zA-Z0-9]){2,23}$/,
+    "Microsoft.DocumentDB/databaseAccounts": /^[a-z0-9-]{3,44}$/,
+    // The host takes 32 letters of it for its own id.
+    "Microsoft.Web/sites": /^[a-zA-Z0-9-]{2,32}$/,
+    "Microsoft.ApiManagement/service": /^[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?$/,
+    "Microsoft.Cdn/profiles/afdEndpoints": /^[a-zA-Z0-9-]{1,46}$/,
+    "Microsoft.Network/FrontDoorWebApplicationFirewallPolicies": /^[a-zA-Z][a-zA-Z0-9]{0,127}$/,
+    "Microsoft.OperationalInsights/workspaces": /^[a-zA-Z0-9-]{4,63}$/,
+  };
+  for (const [type, form] of Object.entries(forms))
+    for (const { name } of resources.filter((resource) => resource.type === type)) expect(name, type).toMatch(form);
+});
+
 test("main.bicepparam sets parameters of main.bicep", () => {
   const { using, parameters } = parseParameters(join(infra, "main.bicepparam"));
   const known = readBicep(main).parameters.map(({ name }) => name);

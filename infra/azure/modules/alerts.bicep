@@ -156,7 +156,7 @@ var rules = [
     name: 'queue-age'
     description: 'Background jobs wait for over 15 minutes before they are begun for the first time.'
     severity: 2
-    query: 'AppTraces\n| where Message startswith "Trigger Details:" and Message has "DequeueCount: 1,"\n| extend waited = datetime_diff("second", TimeGenerated, todatetime(extract("InsertionTime: ([^ ,]+)", 1, Message)))\n| where isnotnull(waited)\n| project TimeGenerated, waited'
+    query: 'AppTraces\n| where Message startswith "Trigger Details:" and Message has "DequeueCount: 1,"\n| extend waited = datetime_diff("second", TimeGenerated, todatetime(extract("InsertionTime: ([^,]+)", 1, Message)))\n| where isnotnull(waited)\n| project TimeGenerated, waited'
     measure: 'waited'
     aggregation: 'Maximum'
     operator: 'GreaterThan'
