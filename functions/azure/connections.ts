@@ -20,6 +20,16 @@ const refuse = (request: IncomingMessage, response: ServerResponse): void => {
   response.end(`{"error":{"type":"invalid_request_error","message":"${invocationHeader}: expected no such header"}}`);
 };
 
+const hostHeader = "x-forwarded-host";
+const plainHost = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i;
+
+/** The library makes a URL of the host that the client has asked, and throws where that is none: its caller would get no answer. */
+const keepHost = ({ headers }: IncomingMessage): void => {
+  const host = headers[hostHeader];
+  if (typeof host === "string" && !(plainHost.test(host) && URL.canParse(`https://${host}`)))
+    headers[hostHeader] = "localhost";
+};
+
 /** To be called once, before the library's proxy listens. */
 export const watchConnections = (): Connections => {
   const open = new Map<string, ServerResponse>();
@@ -30,6 +40,7 @@ export const watchConnections = (): Connections => {
     // The library hears no error of it: without a listener one would end the process.
     response.on("error", () => undefined);
     if (!hostId.test(id)) return refuse(request, response);
+    keepHost(request);
     open.set(id, response);
     response.once("close", () => {
       if (open.get(id) === response) open.delete(id);

@@ -5,6 +5,7 @@ import process from "node:process";
 import { app } from "@azure/functions";
 import { watchConnections } from "./connections.ts";
 import { createHandler } from "./handler.ts";
+import { cleanMetadata } from "./metadata.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSweeper, createWorker } from "./work.ts";
 
@@ -31,6 +32,7 @@ app.http("gateway", {
   authLevel: "anonymous",
   handler: createHandler(runtime),
 });
+cleanMetadata();
 
 if (env["HEDDLE_QUEUE"])
   app.storageQueue("worker", {
