@@ -179,20 +179,47 @@ const cases: Case[] = [
       const { model, heard } = under.provider.play(says(whole));
       const call = callOf(anthropic, model);
       const body = JSON.stringify({ ...(JSON.parse(String(call.body)) as object), Headers: "{}", headers: {} });
-      const answer = await ask(under.url, {
-        ...call,
-        path: `${call.path}?Headers=%7B%7D&headers=x&path=y&req=z`,
-        body,
-      });
-      expect(answer.status).toBe(200);
+      const query = "?Headers=%7B%7D&headers=x&path=y&req=z";
+      expect((await ask(under.url, { ...call, path: `${call.path}${query}`, body })).status).toBe(200);
       expect(heard).toHaveLength(1);
+      for (const value of ['{"a b":"c"}', '{"a":"\\u0000"}', '{"a":"\u6f22"}', '{"":"x"}', "[1,2]", "null", "{"]) {
+        const path = `/v1/models?Headers=${encodeURIComponent(value)}`;
+        expect(`${value} ${(await ask(under.url, { path, headers: headersOf(anthropic) })).status}`).toBe(
+          `${value} 200`,
+        );
+        const inBody = JSON.stringify({ ...(JSON.parse(String(call.body)) as object), Headers: value });
+        expect((await ask(under.url, { ...call, body: inBody })).status).toBe(200);
+      }
     },
   },
   {
-    name: "a host of another name is served, as any",
+    name: "a host of another name is served, as any, and one that is none gets an answer too",
     run: async (under) => {
-      const answer = await ask(under.url, { path: "/health/live", headers: { host: "gateway.example" } });
-      expect(answer.status).toBe(200);
+      for (const host of [
+        "gateway.example",
+        "a..b",
+        "xn--a",
+        "999.999.999.999",
+        "example:99999",
+        "[::1",
+        "a@b",
+        "a/b",
+        "",
+      ]) {
+        const { status } = await ask(under.url, { path: "/health/live", headers: { host } });
+        expect([200, 400], `${host} ${status}`).toContain(status);
+      }
+    },
+  },
+  {
+    name: "a value in UTF-8 keeps no caller from an answer",
+    run: async (under) => {
+      for (const value of ["caf\u00e9", "\u6f22\u5b57", "\u{1f9f5}"]) {
+        const { model } = under.provider.play(says(whole));
+        const title = Buffer.from(value, "utf8").toString("latin1");
+        const answer = await ask(under.url, callOf(anthropic, model, { headers: { "x-title": title } }));
+        expect(answer.json()).toEqual(whole);
+      }
     },
   },
   ...wireIds.map(ownKey),
