@@ -62,7 +62,7 @@ describe("a sweep", () => {
       HEDDLE_QUEUE: "jobs",
       HEDDLE_CONFIG: "/nowhere/heddle.yaml",
     });
-    await expect(sweep(runtime)).rejects.toThrow();
+    await expect(sweep(runtime)).rejects.toThrow("/nowhere/heddle.yaml");
     expect(metrics()).toHaveLength(1);
   });
 
