@@ -5,6 +5,7 @@ import type { Queue } from "../../lib/queues/queue.ts";
 import { createKeyVault } from "../../lib/secrets/key-vault.ts";
 import type { MemberSecrets } from "../../lib/secrets/secrets.ts";
 import type { Log } from "../../lib/telemetry/log.ts";
+import type { JobCounts } from "../../lib/telemetry/measures.ts";
 import type { Storage } from "../../lib/turns/services.ts";
 import { type Environment, once, variable } from "../shared/environment.ts";
 
@@ -13,6 +14,8 @@ export type AzurePlatform = {
   storage: (() => Promise<Storage>) | undefined;
   /** Undefined without HEDDLE_KEY_VAULT. */
   vault: MemberSecrets | undefined;
+  /** Looks at the queue and at its dead letters. Undefined without HEDDLE_QUEUE. */
+  jobs: (() => Promise<JobCounts>) | undefined;
 };
 
 /** What App Service leaves in a setting whose Key Vault reference it can't follow. */
@@ -63,13 +66,14 @@ export const createAzurePlatform = (
   const container = variable(env, "HEDDLE_BLOBS");
   const name = variable(env, "HEDDLE_QUEUE");
   const vaultUrl = variable(env, "HEDDLE_KEY_VAULT");
-  const queue =
-    name === undefined
-      ? undefined
-      : once(async () => {
-          const { openStorageQueue } = await import("../../lib/queues/azure-storage.ts");
-          return openStorageQueue({ queue: name, ...storageAccount(env, "queue") });
-        });
+  const storageQueue = (queue: string) =>
+    once(async () => {
+      const { openStorageQueue } = await import("../../lib/queues/azure-storage.ts");
+      return openStorageQueue({ queue, ...storageAccount(env, "queue") });
+    });
+  const queue = name === undefined ? undefined : storageQueue(name);
+  // The host's own name for it.
+  const poison = name === undefined ? undefined : storageQueue(`${name}-poison`);
   const azureBlobs = once(async (): Promise<Blobs> => {
     if (container === undefined) throw new Error("HEDDLE_BLOBS is not set.");
     const { openAzureBlobs } = await import("../../lib/blobs/azure-blob.ts");
@@ -101,5 +105,13 @@ export const createAzurePlatform = (
             };
           }),
     vault: vaultUrl === undefined ? undefined : createKeyVault({ vaultUrl, now, background, warn: log.warn }),
+    jobs:
+      queue === undefined || poison === undefined
+        ? undefined
+        : async () => {
+            const [open, dead] = await Promise.all([queue(), poison()]);
+            const [counts, { waiting }] = await Promise.all([open.look(), dead.look()]);
+            return { ...counts, dead: waiting };
+          },
   };
 };

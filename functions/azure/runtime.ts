@@ -31,6 +31,8 @@ export type Runtime = {
   authenticates: boolean;
   /** Fires when the process is about to end: runs end by themselves, with what they have. */
   ending: AbortSignal;
+  /** Writes how many jobs wait and for how long, where there is a queue. A failure is told in the log. */
+  countJobs: () => Promise<void>;
   begin: (bounds: Bounds) => Lifetime;
   /** Nothing of the call is left to be told; what it handed over goes on. */
   end: (time: Lifetime) => void;
@@ -76,6 +78,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
   const log = createLog({ level: "info", write, now: clock.now });
   const env = withoutReferences(options.env, log);
   const platform = createAzurePlatform(env, track, log, clock.now);
+  const lines = createMetricLines(write);
   let latest: Gateway | undefined;
   const gateways = createGateways({
     env,
@@ -84,7 +87,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     clock,
     log,
     transport: createUndiciTransport,
-    counters: createMetricLines(write),
+    counters: lines,
     vault: platform.vault,
     storage: platform.storage,
     sleeps: false,
@@ -103,6 +106,14 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     answerBounds: boundsOf(env),
     authenticates: variable(env, "WEBSITE_AUTH_ENABLED")?.toLowerCase() === "true",
     ending: ending.signal,
+    countJobs: async () => {
+      try {
+        const counts = await platform.jobs?.();
+        if (counts !== undefined) lines.jobs(counts);
+      } catch (cause) {
+        log.error("the queue could not be looked at", { cause });
+      }
+    },
     begin: (bounds) => {
       const time = openLifetime(bounds, clock.now);
       const opened = {

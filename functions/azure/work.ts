@@ -1,4 +1,4 @@
-// What runs without a caller: jobs of the queue, and the sweep.
+// What runs without a caller: jobs of the queue, and the sweep, which counts those that wait.
 import type { StorageQueueHandler, TimerHandler } from "@azure/functions";
 import { messageId } from "../../lib/queues/queue.ts";
 import { boundsOf, type Lifetime } from "../shared/lifetime.ts";
@@ -33,4 +33,12 @@ export const createWorker =
 export const createSweeper =
   (runtime: Runtime): TimerHandler =>
   () =>
-    within(runtime, async (time) => (await runtime.gateway()).sweep(time.over));
+    within(runtime, async (time) => {
+      try {
+        const gateway = await runtime.gateway();
+        await gateway.sweep(time.over);
+      } finally {
+        // Azure itself counts a queue once an hour, and only with all others of the account.
+        await runtime.countJobs();
+      }
+    });

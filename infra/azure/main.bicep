@@ -399,7 +399,6 @@ module alerts 'modules/alerts.bicep' = {
     serverErrorPercent: serverErrorPercent
     answerSeconds: answerSeconds
     maximumInstances: maximumInstances
-    poisonQueue: storage.outputs.poisonQueue
   }
 }
 

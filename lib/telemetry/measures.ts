@@ -1,7 +1,7 @@
-// What is counted of a call, by the names that alarms and dashboards know on every cloud.
+// What is counted of a call, and of the jobs that wait, by the names that alarms and dashboards know on every cloud.
 import type { CallRecord } from "./call-record.ts";
 
-type Unit = "Count" | "Milliseconds" | "None";
+type Unit = "Count" | "Milliseconds" | "Seconds" | "None";
 
 export type Measures = {
   /** Few values each: no model, no tenant. */
@@ -35,5 +35,21 @@ export const measuresOf = (record: CallRecord): Measures => {
     values: values.flatMap(([name, value, unit]) => (value === undefined ? [] : [[name, value, unit] as const])),
   };
 };
+
+export type JobCounts = {
+  /** About, those that are being worked off among them. */
+  waiting: number;
+  /** Of the oldest that nobody works at; 0 where there is none. */
+  oldestSeconds: number;
+  /** Given up after their last try. */
+  dead: number;
+};
+
+/** For clouds that don't count their own queues often enough. */
+export const jobMeasures = ({ waiting, oldestSeconds, dead }: JobCounts): Measures["values"] => [
+  ["JobsWaiting", waiting, "Count"],
+  ["JobAge", oldestSeconds, "Seconds"],
+  ["DeadJobs", dead, "Count"],
+];
 
 export const budgetAlertMeasure = ["BudgetAlerts", 1, "Count"] as const;

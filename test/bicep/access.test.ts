@@ -23,7 +23,7 @@ const roles: Record<string, { role: string; of: "app" | "operator"; scope: RegEx
     role: "Storage Queue Data Contributor",
     of: "app",
     scope: /\/queueServices\/default\/queues\/heddle-jobs(?:-poison)?$/,
-    why: "the gateway sends, the host receives, hides, deletes, and moves to the poison queue: these two queues, no others",
+    why: "the gateway sends, the host receives, hides, deletes, and moves to the poison queue, the sweeper counts and peeks: these two queues, no others",
   },
   "4633458b-17de-408a-b874-0445c86b69e6": {
     role: "Key Vault Secrets User",

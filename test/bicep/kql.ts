@@ -13,8 +13,8 @@ const tables: Readonly<Record<string, readonly string[]>> = {
 
 const words = new Set(
   (
-    "union where extend summarize project by and or in has startswith between bin sum count countif maxif dcount percentile " +
-    "parse_json tostring toint tolong todouble todatetime isnotnull extract datetime_diff strcat m"
+    "union where extend summarize project by and or in has startswith between bin sum count max dcount percentile " +
+    "parse_json tostring toint tolong todouble isnotnull extract strcat m"
   ).split(" "),
 );
 

@@ -1,6 +1,7 @@
 // Alerts and the workbook ask for what is there: tables, columns, the names of the metrics lines, functions that are registered.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { createMetricLines } from "../../lib/telemetry/metric-lines.ts";
 import { cases, environments } from "./environments.ts";
 import { textOf } from "./evaluate.ts";
 import { namesIn } from "./kql.ts";
@@ -83,6 +84,17 @@ test("a line of metrics begins as the queries look for it", () => {
   if (existsSync(lines)) expect(readFileSync(lines, "utf8")).toContain('"heddle.metrics": 1');
 });
 
+test("what is asked of the queue is what the sweeper writes of it", () => {
+  const lines: string[] = [];
+  createMetricLines((line) => lines.push(line)).jobs({ waiting: 3, oldestSeconds: 60, dead: 1 });
+  expect(lines).toEqual(['{"heddle.metrics":1,"JobsWaiting":3,"JobAge":60,"DeadJobs":1}']);
+  const asked = (name: string): string[] =>
+    queries.filter(([each]) => each === name).flatMap(([, query]) => namesIn(query).members);
+  expect(asked("dead-letters")).toEqual(["DeadJobs"]);
+  expect(asked("queue-age")).toEqual(["JobAge"]);
+  expect(asked("panel queue")).toEqual(["JobsWaiting", "JobAge", "DeadJobs"]);
+});
+
 describe("alerts", () => {
   const alerts = alertsOf("prod");
 
@@ -146,6 +158,8 @@ describe("alerts", () => {
       "gateway-long": 220 * 900,
       spend: 20,
       "gateway-throttles": 180,
+      "queue-age": 900,
+      "dead-letters": 0,
     });
     expect(
       Object.fromEntries(alertsOf("dev").map(({ name, criterion }) => [name, criterion["threshold"]]))["spend"],

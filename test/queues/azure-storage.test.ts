@@ -62,6 +62,36 @@ describe("Azure Queue Storage, by Azurite", () => {
     await lossy.stop();
   });
 
+  test("a look takes nothing: how many there are, hidden ones too, and since when the oldest of the others waits", async () => {
+    const queue = await open();
+    expect(await queue.look()).toEqual({ waiting: 0, oldestSeconds: 0 });
+    await queue.send({ id: "later" }, 3_600);
+    expect(await queue.look()).toEqual({ waiting: 1, oldestSeconds: 0 });
+    await queue.send({ id: "a" });
+    // Times of messages are whole seconds.
+    await expect.poll(async () => (await queue.look()).oldestSeconds, { timeout: 20_000 }).toBeGreaterThanOrEqual(1);
+    expect((await queue.look()).waiting).toBe(2);
+    expect((await waiting()).map(({ dequeueCount }) => dequeueCount)).toEqual([1]);
+    expect(await queue.look()).toEqual({ waiting: 2, oldestSeconds: 0 });
+  });
+
+  test("a look at a queue that isn't there finds nothing, and asks once", async () => {
+    const lossy = await startLossy(azurite.endpoint);
+    const queue = await open(lossy.url, "jobs-poison");
+    expect(await queue.look()).toEqual({ waiting: 0, oldestSeconds: 0 });
+    expect(lossy.count()).toBe(1);
+    await lossy.stop();
+  });
+
+  test("a look whose answer is lost is made again", async () => {
+    const lossy = await startLossy(azurite.endpoint);
+    const queue = await open(lossy.url);
+    lossy.plan.push("lose-answer", "lose-request");
+    expect(await queue.look()).toEqual({ waiting: 0, oldestSeconds: 0 });
+    expect(lossy.count()).toBe(4);
+    await lossy.stop();
+  });
+
   test("a queue that isn't there is told at once, without a key", async () => {
     const lossy = await startLossy(azurite.endpoint);
     const error = await failureOf((await open(lossy.url, "never")).send({ id: "a" }));
@@ -85,6 +115,7 @@ describe("Azure Queue Storage, by Azurite", () => {
   test("nobody at the address is an outage", async () => {
     const queue = await open(`http://127.0.0.1:${await freePort()}`);
     expect(await failureOf(queue.send({ id: "a" }))).toMatchObject({ code: "storage", retryable: true });
+    expect(await failureOf(queue.look())).toMatchObject({ code: "storage", retryable: true });
   });
 });
 
@@ -100,6 +131,26 @@ test.each([429, 503])("%i passes: the message is sent again", async (status) => 
   if (typeof address !== "object" || address === null) throw new Error("No port.");
   await (await open(`http://127.0.0.1:${address.port}`)).send({ id: "a" });
   expect(count).toBe(2);
+  server.closeAllConnections();
+  server.close();
+});
+
+test("a look that is refused is told at once", async () => {
+  const server = createServer((_, response) => {
+    response.writeHead(403, {
+      "content-type": "application/xml",
+      "x-ms-error-code": "AuthorizationPermissionMismatch",
+    });
+    response.end("<Error><Code>AuthorizationPermissionMismatch</Code></Error>");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("No port.");
+  const queue = await open(`http://127.0.0.1:${address.port}`);
+  expect(await failureOf(queue.look())).toMatchObject({
+    message: "Azure Queue Storage refused a request: AuthorizationPermissionMismatch.",
+    retryable: false,
+  });
   server.closeAllConnections();
   server.close();
 });

@@ -381,6 +381,7 @@ describe("alarms", () => {
     ["dead letters", "AWS/SQS ApproximateNumberOfMessagesVisible"],
     ["the queue's age", "AWS/SQS ApproximateAgeOfOldestMessage"],
     ["spend", "Heddle/STACK Cost"],
+    ["a budget", "Heddle/STACK BudgetAlerts"],
     ["a sweeper that does not run", "AWS/Lambda Invocations"],
     ["a hot partition", "AWS/DynamoDB WriteThrottleEvents"],
   ])("tell of %s", (_what, metric) => {

@@ -1,5 +1,5 @@
-// Alerts, one per way to fail, to one action group: those of the stack on AWS. Calls are counted by the lines that the function app writes
-// ({"heddle.metrics":1,…}), functions by what the host says of them.
+// Alerts, one per way to fail, to one action group: those of the stack on AWS. Calls and waiting jobs are counted by the lines that the
+// function app writes ({"heddle.metrics":1,…}), functions by what the host says of them.
 
 param name string
 param location string
@@ -15,7 +15,6 @@ param spendPerHour int
 param serverErrorPercent int
 param answerSeconds int
 param maximumInstances int
-param poisonQueue string
 
 var window = 'PT${minutes}M'
 var bin = '${minutes}m'
@@ -143,9 +142,9 @@ var rules = [
     name: 'dead-letters'
     description: 'A job failed five times and lies in the poison queue.'
     severity: 1
-    query: 'AppTraces\n| where Message has "MaxDequeueCount" and Message has "${poisonQueue}"'
-    measure: ''
-    aggregation: 'Count'
+    query: '${lines}| where isnotnull(m.DeadJobs)\n| project TimeGenerated, dead = toint(m.DeadJobs)'
+    measure: 'dead'
+    aggregation: 'Maximum'
     operator: 'GreaterThan'
     threshold: 0
     window: window
@@ -154,12 +153,13 @@ var rules = [
   }
   {
     name: 'queue-age'
-    description: 'Background jobs wait for over 15 minutes before they are begun for the first time.'
+    description: 'Background jobs wait for over 15 minutes.'
     severity: 2
-    query: 'AppTraces\n| where Message startswith "Trigger Details:" and Message has "DequeueCount: 1,"\n| extend waited = datetime_diff("second", TimeGenerated, todatetime(extract("InsertionTime: ([^,]+)", 1, Message)))\n| where isnotnull(waited)\n| project TimeGenerated, waited'
+    query: '${lines}| where isnotnull(m.JobAge)\n| project TimeGenerated, waited = todouble(m.JobAge)'
     measure: 'waited'
     aggregation: 'Maximum'
     operator: 'GreaterThan'
+    // Seconds.
     threshold: 900
     window: window
     periods: 2

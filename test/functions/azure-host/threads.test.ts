@@ -190,6 +190,14 @@ describe("threads on Azure Functions", { timeout: 60_000 }, () => {
     expect((await ended(one, "after-poison", "job"))["status"]).toBe("completed");
   });
 
+  test("the sweeper tells of the dead letter, as a line that alerts read", async () => {
+    expect((await other.run("sweeper")).error).toBeUndefined();
+    await until(() => other.output.some((line) => line.includes('"DeadJobs":1}')), "the line is written");
+    expect(other.output.filter((line) => line.includes("DeadJobs")).at(-1)).toMatch(
+      /^\{"heddle\.metrics":1,"JobsWaiting":\d+,"JobAge":\d+,"DeadJobs":1\}$/,
+    );
+  });
+
   test("the host saw no fault but the poison", () => {
     expect(faults(other)).toEqual([]);
     expect(faults(one).every((line) => line.startsWith("Executed 'Functions.worker' (Failed"))).toBe(true);
