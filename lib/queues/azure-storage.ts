@@ -17,7 +17,7 @@ export type StorageQueueOptions = {
   readonly policy?: Partial<RetryPolicy>;
 };
 
-export type StorageQueueDepth = {
+type StorageQueueDepth = {
   /** All messages, about: those that somebody works at, and those that are due later, too. */
   readonly waiting: number;
   /** Since the oldest of those at the front that nobody works at was sent; 0 where there is none. By the service's clock. */

@@ -109,6 +109,14 @@ describe.skipIf(!existsSync(`${root}host.json`))("host.json", () => {
     for (const category of ["Host.Function.Console", "Function"]) expect(at(levels, category)).toBe("Information");
     expect(at(host as never, "logging", "applicationInsights", "samplingSettings", "isEnabled")).toBe(false);
   });
+
+  test("keeps no query of a URL: the spans of OpenTelemetry leave values out, and the host's own log of requests is off", () => {
+    expect(at(host as never, "telemetryMode")).toBe("OpenTelemetry");
+    const levels = at(host as never, "logging", "logLevel") ?? {};
+    expect(at(levels, "default")).toBe("Warning");
+    expect(Object.keys(levels).filter((category) => category.startsWith("Microsoft"))).toEqual([]);
+    for (const { text } of sources) expect(text).not.toMatch(/DISABLE_URL_QUERY_REDACTION/);
+  });
 });
 
 describe.each(cases)("the function app under the parameters of %s", (name) => {

@@ -95,6 +95,14 @@ test("what is asked of the queue is what the sweeper writes of it", () => {
   expect(asked("panel queue")).toEqual(["JobsWaiting", "JobAge", "DeadJobs"]);
 });
 
+test("a queue that can't be looked at is told, in the words of the log", () => {
+  const words = "the queue could not be looked at";
+  expect(readFileSync(`${root}functions/azure/runtime.ts`, "utf8")).toContain(`log.error("${words}"`);
+  const query = alertsOf("prod").find(({ name }) => name === "sweeper-errors")?.query ?? "";
+  expect(query.trim().split("\n").at(-1)?.trim()).toBe(`or Message has "${words}"`);
+  expect(query.match(/\| where/g)).toHaveLength(1);
+});
+
 describe("alerts", () => {
   const alerts = alertsOf("prod");
 

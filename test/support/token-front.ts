@@ -4,7 +4,7 @@ import { type IncomingMessage, request as sendPlain, type ServerResponse } from 
 import { createServer, request as sendTls } from "node:https";
 import type { Certificate } from "./certificate.ts";
 
-export type Passed = { method: string; path: string; token: string };
+type Passed = { method: string; path: string; token: string };
 
 export type TokenFront = {
   /** `https://127.0.0.1:port`. */
@@ -28,7 +28,7 @@ export type TokenFrontOptions = {
 };
 
 /** `Bearer …`. */
-export const bearer = (authorization: string): string | undefined => /^Bearer (\S+)$/.exec(authorization)?.[1];
+const bearer = (authorization: string): string | undefined => /^Bearer (\S+)$/.exec(authorization)?.[1];
 
 /** `type=aad&ver=1.0&sig=…`, URL-encoded, as Cosmos DB takes it. A key's is `type=master`, a resource token's `type=resource`. */
 export const cosmosToken = (authorization: string): string | undefined =>

@@ -114,9 +114,9 @@ var rules = [
   }
   {
     name: 'sweeper-errors'
-    description: 'The sweeper failed: runs whose instance died wait.'
+    description: 'The sweeper failed: runs whose instance died wait. Or it could not look at the queue: two alerts are blind.'
     severity: 2
-    query: replace(failed, 'FUNCTION', 'sweeper')
+    query: '${replace(failed, 'FUNCTION', 'sweeper')}    or Message has "the queue could not be looked at"'
     measure: ''
     aggregation: 'Count'
     operator: 'GreaterThan'
