@@ -1,7 +1,7 @@
 // The library's own HTTP answer behind each invocation. It gives handlers a `Request` and takes a `Response`, which tell neither whether the
 // host takes bytes as fast as they come nor that the caller has left; Node's own channel tells who answers (docs/decisions/0015).
 import { channel } from "node:diagnostics_channel";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 
 export type Connections = {
   /** Undefined where the invocation came by another way than the library's proxy. */
@@ -30,9 +30,18 @@ const keepHost = ({ headers }: IncomingMessage): void => {
     headers[hostHeader] = "localhost";
 };
 
+/**
+ * As the long-lived server takes them. Node's own 16 KB are soon full here: App Service tells a path three times over, and who has signed in
+ * with all their groups.
+ */
+const mostHeaderBytes = 64 * 1024;
+
 /** To be called once, before the library's proxy listens. */
 export const watchConnections = (): Connections => {
   const open = new Map<string, ServerResponse>();
+  channel("tracing:net.server.listen:asyncStart").subscribe((message) => {
+    (message as { server: Server & { maxHeaderSize?: number } }).server.maxHeaderSize = mostHeaderBytes;
+  });
   channel("http.server.request.start").subscribe((message) => {
     const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
     const id = request.headers[invocationHeader];

@@ -23,10 +23,6 @@ const facts: Facts = {
   rawBodies: true,
   rawHeaders: { not: "the host takes header values as UTF-8, and no others" },
   rawPaths: { not: "the host decodes a path, and its proxy encodes it anew" },
-  longPath: {
-    status: 431,
-    why: "App Service tells a path three times over, and the library's server takes 16 KB of headers",
-  },
   frontLimit: { bytes: largestBody, status: 413, why: "the host has a limit of its own, before any function" },
   deadline: { why: "Azure's load balancer gives a request up after 230 s", runsGoOn: true },
 };

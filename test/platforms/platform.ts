@@ -22,8 +22,6 @@ export type Facts = {
   rawHeaders: Holds;
   /** Paths reach the gateway as they are written, letter by letter. */
   rawPaths: Holds;
-  /** Paths of some thousand characters never reach the gateway: the status they get, and no envelope of a wire. */
-  longPath?: { status: number; why: string };
   /** Bodies above this are refused by what stands before the gateway: its status, and no envelope of a wire. */
   frontLimit?: { bytes: number; status: number; why: string };
   /** How many calls the suite makes at once, and why no more. All of them share a process where it is undefined. */
