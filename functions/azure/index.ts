@@ -5,12 +5,13 @@ import process from "node:process";
 import { app } from "@azure/functions";
 import { watchConnections } from "./connections.ts";
 import { createHandler } from "./handler.ts";
-import { cleanMetadata } from "./metadata.ts";
+import { functionsCore, guardInvocations } from "./invocations.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSweeper, createWorker } from "./work.ts";
 
 const { env } = process;
 const folder = import.meta.dirname;
+const connections = watchConnections();
 
 const runtime = createRuntime({
   env,
@@ -20,7 +21,7 @@ const runtime = createRuntime({
   },
   // Not by the invocation's context: the host drops what is said through one that has ended.
   write: (line) => void process.stdout.write(`${line}\n`),
-  connections: watchConnections(),
+  connections,
 });
 
 app.setup({ enableHttpStream: true });
@@ -32,7 +33,6 @@ app.http("gateway", {
   authLevel: "anonymous",
   handler: createHandler(runtime),
 });
-cleanMetadata();
 
 if (env["HEDDLE_QUEUE"])
   app.storageQueue("worker", {
@@ -46,6 +46,9 @@ if (env["HEDDLE_COSMOS_ENDPOINT"])
     schedule: "0 * * * * *",
     handler: createSweeper(runtime),
   });
+
+// By now the library has told the worker how its functions are invoked.
+guardInvocations(functionsCore(), connections);
 
 app.hook.appTerminate(() => runtime.terminate());
 
