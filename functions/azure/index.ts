@@ -1,10 +1,9 @@
 // The function app: registers the gateway, the worker and the sweeper. Wiring only; the one file that the Functions host loads.
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { isAbsolute, join } from "node:path";
 import process from "node:process";
 import { app } from "@azure/functions";
-import { boundArrivals, type CoreModule } from "./arrivals.ts";
+import { boundArrivals } from "./arrivals.ts";
 import { watchConnections } from "./connections.ts";
 import { createHandler } from "./handler.ts";
 import { createRuntime } from "./runtime.ts";
@@ -12,8 +11,6 @@ import { createSweeper, createWorker } from "./work.ts";
 
 const { env } = process;
 const folder = import.meta.dirname;
-
-const connections = watchConnections();
 
 const runtime = createRuntime({
   env,
@@ -23,7 +20,7 @@ const runtime = createRuntime({
   },
   // Not by the invocation's context: the host drops what is said through one that has ended.
   write: (line) => void process.stdout.write(`${line}\n`),
-  connections,
+  connections: watchConnections(),
 });
 
 app.setup({ enableHttpStream: true });
@@ -49,7 +46,7 @@ if (env["HEDDLE_COSMOS_ENDPOINT"])
     handler: createSweeper(runtime),
   });
 
-boundArrivals(createRequire(import.meta.url)("@azure/functions-core") as CoreModule, connections.release);
+boundArrivals();
 
 app.hook.appTerminate(() => runtime.terminate());
 

@@ -8,12 +8,11 @@ type Metadata = { name: string; bindings: Record<string, Binding> };
 type Callback = (...args: unknown[]) => unknown;
 type Model = {
   getCapabilities: (capabilities: Record<string, string>) => Promise<Record<string, string>>;
-  getInvocationModel: (core: unknown) => Invocation | Promise<Invocation>;
-};
-type Invocation = {
-  getArguments: () => Promise<{ context: unknown; inputs: unknown[] }>;
-  invokeFunction: (context: unknown, inputs: unknown[], callback: Callback) => Promise<unknown>;
-  getResponse: (context: unknown, result: unknown) => Promise<unknown>;
+  getInvocationModel: (core: unknown) => {
+    getArguments: () => Promise<{ context: unknown; inputs: unknown[] }>;
+    invokeFunction: (context: unknown, inputs: unknown[], callback: Callback) => Promise<unknown>;
+    getResponse: (context: unknown, result: unknown) => Promise<unknown>;
+  };
 };
 
 export type Asked = {
@@ -113,7 +112,7 @@ export const startFakeHost = async (load: () => Promise<unknown>): Promise<FakeH
     const metadata = functions.get(name);
     const callback = callbacks.get(name);
     if (metadata === undefined || callback === undefined || model === undefined) throw new Error(`No function ${name}`);
-    const invocation = await model.getInvocationModel({
+    const invocation = model.getInvocationModel({
       invocationId: id,
       metadata,
       log: () => undefined,

@@ -2,7 +2,7 @@
 import { channel } from "node:diagnostics_channel";
 import { createRequire } from "node:module";
 import { app } from "@azure/functions";
-import { boundArrivals, type CoreModule } from "../../../../functions/azure/arrivals.ts";
+import { boundArrivals } from "../../../../functions/azure/arrivals.ts";
 import { watchConnections } from "../../../../functions/azure/connections.ts";
 
 /** What the library is given, as long as it, or anything else, keeps it. */
@@ -12,7 +12,7 @@ channel("http.server.request.start").subscribe((message) => {
 });
 
 const ms = Number(process.env["ARRIVAL_MS"]);
-const connections = watchConnections(ms);
+const connections = watchConnections();
 
 app.setup({ enableHttpStream: true });
 app.http("gateway", {
@@ -30,13 +30,13 @@ app.http("gateway", {
     return { jsonBody: { claimed, said: await request.text() } };
   },
 });
-const core = createRequire(import.meta.url)("@azure/functions-core") as CoreModule;
-boundArrivals(core, connections.release, ms);
+boundArrivals(ms);
 
-const model = core.getProgrammingModel?.();
-const before = model?.getInvocationModel;
-if (model !== undefined && before !== undefined)
-  model.getInvocationModel = (context) => {
-    given.push(new WeakRef(context));
-    return before.call(model, context);
-  };
+type Model = { getInvocationModel: (context: object) => unknown };
+const core = createRequire(import.meta.url)("@azure/functions-core") as { getProgrammingModel: () => Model };
+const model = core.getProgrammingModel();
+const make = model.getInvocationModel.bind(model);
+model.getInvocationModel = (context) => {
+  given.push(new WeakRef(context));
+  return make(context);
+};
