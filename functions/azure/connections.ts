@@ -21,7 +21,7 @@ const meetingMs = 10_000;
 
 export const refusal = {
   status: 400,
-  body: `{"error":{"type":"invalid_request_error","message":"${invocationHeader}: expected no such header"}}`,
+  body: `{"error":{"type":"invalid_request_error","code":"invalid_request","message":"${invocationHeader}: expected no such header"}}`,
 };
 
 /** The client's own affair: its call has no invocation. The library, which hears of the request next, finds nothing to do. */

@@ -37,16 +37,16 @@ describe("halves of a call", { timeout: 60_000 }, () => {
       // One that could be the host's.
       get("/health", { "x-ms-invocation-id": id }),
       get("/health", { "x-ms-invocation-id": id }),
-      // More than Node's own parser takes: App Service has the address in two headers more.
+      // More than Node's own parser takes by itself: App Service has the address in two headers more.
       get(`/health?x=${"x".repeat(6_000)}`),
       // What no address can be made of.
       get("/health", { host: "app.example:99999999" }),
       // What no header can be made of.
       get(`/health?Headers=${encodeURIComponent('{"a b":"c"}')}`),
     ]);
-    expect([event, unknown, twice, large, host].map(({ status }) => status)).toEqual([400, 400, 400, 431, 400]);
-    await until(() => executed("Failed") === 5, "the host has heard of the end of each");
-    expect(executed("Succeeded")).toBe(succeeded + 1);
+    expect([event, unknown, twice, large, host].map(({ status }) => status)).toEqual([400, 400, 400, 200, 200]);
+    await until(() => executed("Failed") === 3, "the host has heard of the end of each");
+    expect(executed("Succeeded")).toBe(succeeded + 3);
     expect(await functions.pid()).toBe(before);
     expect((await get("/health")).status).toBe(200);
   });
