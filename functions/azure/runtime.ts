@@ -76,7 +76,6 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
   const log = createLog({ level: "info", write, now: clock.now });
   const env = withoutReferences(options.env, log);
   const platform = createAzurePlatform(env, track, log, clock.now);
-  let latest: Gateway | undefined;
   const gateways = createGateways({
     env,
     readFile,
@@ -94,10 +93,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     while (open.size + background.size > 0) await clock.sleep(20, new AbortController().signal);
   };
   return {
-    gateway: async () => {
-      latest = await gateways();
-      return latest;
-    },
+    gateway: gateways.newest,
     connections,
     log,
     answerBounds: boundsOf(env),
@@ -124,8 +120,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
       ending.abort(timeIsOver());
       for (const time of open) time.end();
       await inTime(settled(), endingMs);
-      const flushing = latest?.flush().catch((cause: unknown) => log.error("usage could not be written", { cause }));
-      await inTime(Promise.resolve(flushing), flushMs);
+      await inTime(gateways.flush(), flushMs);
     },
   };
 };
