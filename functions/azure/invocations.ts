@@ -78,12 +78,23 @@ export const guardInvocations = (core: FunctionsCore | undefined, connections: C
       try {
         return await invocation.getArguments();
       } catch (thrown) {
+        connections.of(invocationId);
         await answer(invocation, invocationId, response);
         throw thrown;
       }
     },
     invokeFunction: (...all) => invocation.invokeFunction(...all),
-    getResponse: (context, result) => invocation.getResponse(context, result),
+    getResponse: async (context, result) => {
+      const response = connections.of(given.invocationId);
+      try {
+        return await invocation.getResponse(context, result);
+      } catch (thrown) {
+        // What the library can make no answer of would be none.
+        if (response?.headersSent === false) response.writeHead(500).end();
+        else response?.destroy();
+        throw thrown;
+      }
+    },
   });
 
   core.setProgrammingModel({
