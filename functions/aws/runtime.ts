@@ -41,7 +41,7 @@ export const createRuntime = ({ env, readFile, write, clock = systemClock }: Run
   const platform = createAwsPlatform(env, track, clock.now);
   const log = createLog({ level: "info", write, now: clock.now });
   const counters = createEmf({ write, now: clock.now, namespace: env["HEDDLE_METRICS_NAMESPACE"] });
-  const gateway = createGateways({
+  const gateways = createGateways({
     env,
     readFile,
     write,
@@ -55,7 +55,7 @@ export const createRuntime = ({ env, readFile, write, clock = systemClock }: Run
   });
 
   return {
-    gateway,
+    gateway: gateways.newest,
     queue: platform.queue,
     log,
     clock,

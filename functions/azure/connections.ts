@@ -47,18 +47,20 @@ const keepHost = ({ headers }: IncomingMessage): void => {
  */
 const mostHeaderBytes = 64 * 1024;
 
-type Open = { response: ServerResponse; alone: NodeJS.Timeout };
+type Open = { response: ServerResponse; alone: NodeJS.Timeout; met: boolean };
 
 /** To be called once, before the library's proxy listens. */
 export const watchConnections = (withinMs = meetingMs): Connections => {
   const open = new Map<string, Open>();
-  const awaited = new Map<string, (response: ServerResponse) => void>();
+  const awaited = new Map<string, () => void>();
   let forsaken: ((invocationId: string, response: ServerResponse) => void) | undefined;
 
-  const of = (id: string): ServerResponse | undefined => {
+  const meet = (id: string): ServerResponse | undefined => {
     const found = open.get(id);
-    clearTimeout(found?.alone);
-    return found?.response;
+    if (found === undefined) return undefined;
+    found.met = true;
+    clearTimeout(found.alone);
+    return found.response;
   };
 
   channel("tracing:net.server.listen:asyncStart").subscribe((message) => {
@@ -78,25 +80,32 @@ export const watchConnections = (withinMs = meetingMs): Connections => {
     response.on("error", () => undefined);
     if (!hostId.test(id) || open.get(id)?.response.destroyed === false) return refuse(request, response);
     keepHost(request);
-    const alone = setTimeout(() => forsaken?.(id, response), withinMs).unref();
-    open.set(id, { response, alone });
-    response.once("close", () => {
-      if (open.get(id)?.response !== response) return;
-      clearTimeout(alone);
+    const alone = setTimeout(() => {
       open.delete(id);
+      forsaken?.(id, response);
+    }, withinMs).unref();
+    const entry: Open = { response, alone, met: false };
+    open.set(id, entry);
+    // A caller that leaves at once may be gone before its invocation is there.
+    response.once("close", () => {
+      if (entry.met && open.get(id) === entry) open.delete(id);
     });
-    awaited.get(id)?.(response);
+    awaited.get(id)?.();
   });
   return {
-    of,
+    of: (id) => {
+      const response = meet(id);
+      if (response?.closed === true) open.delete(id);
+      return response;
+    },
     arrival: (id) => {
-      const response = of(id);
+      const response = meet(id);
       if (response !== undefined) return Promise.resolve(response);
       return new Promise((resolve) => {
         const end = (): void => {
           clearTimeout(late);
           awaited.delete(id);
-          resolve(of(id));
+          resolve(meet(id));
         };
         const late = setTimeout(end, withinMs).unref();
         awaited.set(id, end);

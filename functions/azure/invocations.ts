@@ -68,23 +68,48 @@ export const guardInvocations = (core: FunctionsCore | undefined, connections: C
     answerForsaken(...forsaken).catch(() => undefined);
   });
 
-  const guarded = (invocation: Invocation, given: Core): Invocation => ({
-    getArguments: async () => {
-      const { invocationId, request } = given;
-      const response = await connections.arrival(invocationId);
-      if (response === undefined) throw new Error("The host has sent no request with this invocation's id.");
-      // A query's or a body's members: what is no header would keep the library from making a request of it. All is read off the connection.
-      request.triggerMetadata = {};
-      try {
-        return await invocation.getArguments();
-      } catch (thrown) {
-        await answer(invocation, invocationId, response);
-        throw thrown;
-      }
-    },
-    invokeFunction: (...all) => invocation.invokeFunction(...all),
-    getResponse: (context, result) => invocation.getResponse(context, result),
+  /** It ends, and is no failure of ours: anyone could make any number of them. */
+  const stray = (invocationId: string): Invocation => ({
+    getArguments: () => Promise.resolve({ context: { invocationId }, inputs: [] }),
+    invokeFunction: () => Promise.resolve(undefined),
+    getResponse: () => Promise.resolve({ invocationId }),
   });
+
+  const guarded = (made: Invocation, given: Core): Invocation => {
+    let invocation = made;
+    const end = (): Promise<unknown> => {
+      invocation = stray(given.invocationId);
+      return invocation.getArguments();
+    };
+    return {
+      getArguments: async () => {
+        const { invocationId, request } = given;
+        const response = await connections.arrival(invocationId);
+        if (response === undefined) return end();
+        // A query's or a body's members: what is no header would keep the library from making a request of it. All is read off the connection.
+        request.triggerMetadata = {};
+        try {
+          return await invocation.getArguments();
+        } catch {
+          connections.of(invocationId);
+          await answer(invocation, invocationId, response);
+          return end();
+        }
+      },
+      invokeFunction: (...all) => invocation.invokeFunction(...all),
+      getResponse: async (context, result) => {
+        const response = connections.of(given.invocationId);
+        try {
+          return await invocation.getResponse(context, result);
+        } catch (thrown) {
+          // What the library can make no answer of would be none.
+          if (response?.headersSent === false) response.writeHead(500).end();
+          else response?.destroy();
+          throw thrown;
+        }
+      },
+    };
+  };
 
   core.setProgrammingModel({
     name: model.name,

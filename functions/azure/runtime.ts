@@ -79,7 +79,6 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
   const env = withoutReferences(options.env, log);
   const platform = createAzurePlatform(env, track, log, clock.now);
   const lines = createMetricLines(write);
-  let latest: Gateway | undefined;
   const gateways = createGateways({
     env,
     readFile,
@@ -97,10 +96,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     while (open.size + background.size > 0) await clock.sleep(20, new AbortController().signal);
   };
   return {
-    gateway: async () => {
-      latest = await gateways();
-      return latest;
-    },
+    gateway: gateways.newest,
     connections,
     log,
     answerBounds: boundsOf(env),
@@ -135,8 +131,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
       ending.abort(timeIsOver());
       for (const time of open) time.end();
       await inTime(settled(), endingMs);
-      const flushing = latest?.flush().catch((cause: unknown) => log.error("usage could not be written", { cause }));
-      await inTime(Promise.resolve(flushing), flushMs);
+      await inTime(gateways.flush(), flushMs);
     },
   };
 };

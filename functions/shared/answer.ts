@@ -89,7 +89,7 @@ export const answer = async (asked: Asked, open: () => Promise<Gateway>, log: Lo
     const inTime = await Promise.race([answered, time.cut]);
     // What heeds no signal is left; its refusal has the caller's own envelope.
     reply = inTime ?? (await gateway(call, invocation, timeIsOver()));
-    if (inTime === undefined) void answered.then(({ body }) => letGo(body));
+    if (inTime === undefined) answered.then(({ body }) => letGo(body)).catch(() => undefined);
   } catch (thrown) {
     reply = unavailable(call, thrown, requestId);
   }

@@ -7,10 +7,12 @@
 export const untilEnd = <E>(end: Promise<E>): (<T>(work: Promise<T>) => Promise<T | E>) => {
   let stop: ((value: E) => void) | undefined;
   let ended: { value: E } | undefined;
-  void end.then((value) => {
+  const close = async (): Promise<void> => {
+    const value = await end;
     ended = { value };
     stop?.(value);
-  });
+  };
+  void close();
   return (work) =>
     new Promise((resolve, reject) => {
       stop = resolve;

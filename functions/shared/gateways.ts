@@ -33,9 +33,17 @@ export type GatewaysOptions = {
 };
 
 const noMembers: Members = {};
+/** Older ones that calls may still be under way in. */
+const mostKept = 4;
 
-/** Gives the gateway of the newest secrets. Throws ConfigError, and `storage` where the secrets were never read. */
-export const createGateways = (options: GatewaysOptions): (() => Promise<Gateway>) => {
+export type Gateways = {
+  /** That of the newest secrets. Throws ConfigError, and `storage` where the secrets were never read. */
+  newest: () => Promise<Gateway>;
+  /** Writes what waits in any of them: calls that were under way at a rotation have theirs in an older one. Never rejects. */
+  flush: () => Promise<void>;
+};
+
+export const createGateways = (options: GatewaysOptions): Gateways => {
   const { env, readFile, write, clock, log, vault, storage } = options;
   let transport: Transport | undefined;
 
@@ -91,18 +99,29 @@ export const createGateways = (options: GatewaysOptions): (() => Promise<Gateway
 
   const made = new WeakMap<Members, Promise<Gateway>>();
   let latest: Gateway | undefined;
-  return async () => {
+  let kept: readonly Gateway[] = [];
+  const newest = async (): Promise<Gateway> => {
     const members = vault === undefined ? noMembers : await membersOf(vault);
     const making = made.get(members) ?? make(members);
     made.set(members, making);
     try {
-      latest = await making;
-      return latest;
+      const gateway = await making;
+      if (!kept.includes(gateway)) kept = [gateway, ...kept].slice(0, mostKept);
+      latest = gateway;
+      return gateway;
     } catch (thrown) {
       // New content that can't be used: the old one holds until the next. Calls under way keep the gateway they have in any case.
       if (latest !== undefined) return latest;
       made.delete(members);
       throw thrown;
     }
+  };
+  const flushed = (gateway: Gateway): Promise<void> =>
+    gateway.flush().catch((cause: unknown) => log.error("usage could not be written", { cause }));
+  return {
+    newest,
+    flush: async () => {
+      await Promise.all(kept.map(flushed));
+    },
   };
 };

@@ -45,8 +45,9 @@ describe("halves of a call", { timeout: 60_000 }, () => {
       get(`/health?Headers=${encodeURIComponent('{"a b":"c"}')}`),
     ]);
     expect([event, unknown, twice, large, host].map(({ status }) => status)).toEqual([400, 400, 400, 200, 200]);
-    await until(() => executed("Failed") === 3, "the host has heard of the end of each");
-    expect(executed("Succeeded")).toBe(succeeded + 3);
+    // Of six calls, and no failure of ours: anyone can make them.
+    await until(() => executed("Succeeded") === succeeded + 6, "the host has heard of the end of each");
+    expect(executed("Failed")).toBe(0);
     expect(await functions.pid()).toBe(before);
     expect((await get("/health")).status).toBe(200);
   });
