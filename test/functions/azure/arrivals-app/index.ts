@@ -30,7 +30,7 @@ app.http("gateway", {
     return { jsonBody: { claimed, said: await request.text() } };
   },
 });
-guardInvocations(functionsCore(), connections);
+guardInvocations(functionsCore(), { connections, log: { warn: () => undefined } });
 
 type Model = { getInvocationModel: (context: object) => unknown };
 const core = createRequire(import.meta.url)("@azure/functions-core") as { getProgrammingModel: () => Model };
