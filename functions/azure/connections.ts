@@ -6,6 +6,10 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 export type Connections = {
   /** Undefined where the invocation came by another way than the library's proxy. */
   of: (invocationId: string) => ServerResponse | undefined;
+  /** An invocation has begun, and its request will come or has; false: it is waited for no longer. */
+  expect: (invocationId: string, expected: boolean) => void;
+  /** `told` hears of requests that no invocation has come for: after `waitMs`, or when they leave. */
+  onStray: (told: (invocationId: string) => void, waitMs: number) => void;
 };
 
 /** The header by which the host tells which invocation a request belongs to. */
@@ -42,6 +46,17 @@ export const watchConnections = (): Connections => {
   channel("tracing:net.server.listen:asyncStart").subscribe((message) => {
     (message as { server: Server & { maxHeaderSize?: number } }).server.maxHeaderSize = mostHeaderBytes;
   });
+  const expected = new Set<string>();
+  /** Requests without an invocation, as yet. */
+  const early = new Map<string, NodeJS.Timeout>();
+  let stray: { told: (id: string) => void; waitMs: number } | undefined;
+  const settle = (id: string): boolean => {
+    clearTimeout(early.get(id));
+    return early.delete(id);
+  };
+  const lose = (id: string): void => {
+    if (settle(id)) stray?.told(id);
+  };
   channel("http.server.request.start").subscribe((message) => {
     const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
     const id = request.headers[invocationHeader];
@@ -51,9 +66,23 @@ export const watchConnections = (): Connections => {
     if (!hostId.test(id)) return refuse(request, response);
     keepHost(request);
     open.set(id, response);
+    if (!expected.delete(id) && stray !== undefined) early.set(id, setTimeout(lose, stray.waitMs, id).unref());
     response.once("close", () => {
+      lose(id);
       if (open.get(id) === response) open.delete(id);
     });
   });
-  return { of: (id) => open.get(id) };
+  return {
+    of: (id) => {
+      settle(id);
+      return open.get(id);
+    },
+    expect: (id, begun) => {
+      if (!begun) expected.delete(id);
+      else if (!settle(id)) expected.add(id);
+    },
+    onStray: (told, waitMs) => {
+      stray = { told, waitMs };
+    },
+  };
 };

@@ -5,12 +5,16 @@ import process from "node:process";
 import { app } from "@azure/functions";
 import { watchConnections } from "./connections.ts";
 import { createHandler } from "./handler.ts";
-import { cleanMetadata } from "./metadata.ts";
+import { guardInvocations, registeredModel } from "./invocations.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSweeper, createWorker } from "./work.ts";
 
 const { env } = process;
 const folder = import.meta.dirname;
+
+const connections = watchConnections();
+/** A request and its invocation come by different ways, at nearly the same time. */
+const waitMs = 30_000;
 
 const runtime = createRuntime({
   env,
@@ -20,7 +24,7 @@ const runtime = createRuntime({
   },
   // Not by the invocation's context: the host drops what is said through one that has ended.
   write: (line) => void process.stdout.write(`${line}\n`),
-  connections: watchConnections(),
+  connections,
 });
 
 app.setup({ enableHttpStream: true });
@@ -32,7 +36,7 @@ app.http("gateway", {
   authLevel: "anonymous",
   handler: createHandler(runtime),
 });
-cleanMetadata();
+guardInvocations(registeredModel(), connections, waitMs);
 
 if (env["HEDDLE_QUEUE"])
   app.storageQueue("worker", {
