@@ -6,22 +6,29 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 export type Connections = {
   /** Undefined where the invocation came by another way than the library's proxy. */
   of: (invocationId: string) => ServerResponse | undefined;
-  /** An invocation has begun, and its request will come or has; false: it is waited for no longer. */
-  expect: (invocationId: string, expected: boolean) => void;
-  /** `told` hears of requests that no invocation has come for: after `waitMs`, or when they leave. */
-  onStray: (told: (invocationId: string) => void, waitMs: number) => void;
+  /** Resolves when the invocation's request is there; with undefined where none comes in time. */
+  arrival: (invocationId: string) => Promise<ServerResponse | undefined>;
+  /** Told of each request that no invocation has come for in time: it is to be answered. */
+  onForsaken: (answer: (invocationId: string, response: ServerResponse) => void) => void;
 };
 
 /** The header by which the host tells which invocation a request belongs to. */
 const invocationHeader = "x-ms-invocation-id";
 /** The host's own ids. It leaves one that a client sends in its place, and the library makes an event's name of it: `error` ends the process. */
 const hostId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** A request and its invocation leave the host together. It tries the first again for some seconds. */
+const meetingMs = 10_000;
+
+export const refusal = {
+  status: 400,
+  body: `{"error":{"type":"invalid_request_error","code":"invalid_request","message":"${invocationHeader}: expected no such header"}}`,
+};
 
 /** The client's own affair: its call has no invocation. The library, which hears of the request next, finds nothing to do. */
 const refuse = (request: IncomingMessage, response: ServerResponse): void => {
   delete request.headers[invocationHeader];
-  response.writeHead(400, { "content-type": "application/json", connection: "close" });
-  response.end(`{"error":{"type":"invalid_request_error","message":"${invocationHeader}: expected no such header"}}`);
+  response.writeHead(refusal.status, { "content-type": "application/json", connection: "close" });
+  response.end(refusal.body);
 };
 
 const hostHeader = "x-forwarded-host";
@@ -40,49 +47,63 @@ const keepHost = ({ headers }: IncomingMessage): void => {
  */
 const mostHeaderBytes = 64 * 1024;
 
+type Open = { response: ServerResponse; alone: NodeJS.Timeout };
+
 /** To be called once, before the library's proxy listens. */
-export const watchConnections = (): Connections => {
-  const open = new Map<string, ServerResponse>();
+export const watchConnections = (withinMs = meetingMs): Connections => {
+  const open = new Map<string, Open>();
+  const awaited = new Map<string, (response: ServerResponse) => void>();
+  let forsaken: ((invocationId: string, response: ServerResponse) => void) | undefined;
+
+  const of = (id: string): ServerResponse | undefined => {
+    const found = open.get(id);
+    clearTimeout(found?.alone);
+    return found?.response;
+  };
+
   channel("tracing:net.server.listen:asyncStart").subscribe((message) => {
     (message as { server: Server & { maxHeaderSize?: number } }).server.maxHeaderSize = mostHeaderBytes;
   });
-  const expected = new Set<string>();
-  /** Requests without an invocation, as yet. */
-  const early = new Map<string, NodeJS.Timeout>();
-  let stray: { told: (id: string) => void; waitMs: number } | undefined;
-  const settle = (id: string): boolean => {
-    clearTimeout(early.get(id));
-    return early.delete(id);
-  };
-  const lose = (id: string): void => {
-    if (settle(id)) stray?.told(id);
-  };
   channel("http.server.request.start").subscribe((message) => {
-    const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
+    const { request, response, server } = message as {
+      request: IncomingMessage;
+      response: ServerResponse;
+      server: Server;
+    };
     const id = request.headers[invocationHeader];
     if (typeof id !== "string") return;
+    // The host ends what it has no use for. Were it ended here, a request that is just being sent would be lost, and not sent again.
+    server.keepAliveTimeout = 0;
     // The library hears no error of it: without a listener one would end the process.
     response.on("error", () => undefined);
-    if (!hostId.test(id)) return refuse(request, response);
+    if (!hostId.test(id) || open.get(id)?.response.destroyed === false) return refuse(request, response);
     keepHost(request);
-    open.set(id, response);
-    if (!expected.delete(id) && stray !== undefined) early.set(id, setTimeout(lose, stray.waitMs, id).unref());
+    const alone = setTimeout(() => forsaken?.(id, response), withinMs).unref();
+    open.set(id, { response, alone });
     response.once("close", () => {
-      lose(id);
-      if (open.get(id) === response) open.delete(id);
+      if (open.get(id)?.response !== response) return;
+      clearTimeout(alone);
+      open.delete(id);
     });
+    awaited.get(id)?.(response);
   });
   return {
-    of: (id) => {
-      settle(id);
-      return open.get(id);
+    of,
+    arrival: (id) => {
+      const response = of(id);
+      if (response !== undefined) return Promise.resolve(response);
+      return new Promise((resolve) => {
+        const end = (): void => {
+          clearTimeout(late);
+          awaited.delete(id);
+          resolve(of(id));
+        };
+        const late = setTimeout(end, withinMs).unref();
+        awaited.set(id, end);
+      });
     },
-    expect: (id, begun) => {
-      if (!begun) expected.delete(id);
-      else if (!settle(id)) expected.add(id);
-    },
-    onStray: (told, waitMs) => {
-      stray = { told, waitMs };
+    onForsaken: (answer) => {
+      forsaken = answer;
     },
   };
 };

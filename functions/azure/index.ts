@@ -5,16 +5,13 @@ import process from "node:process";
 import { app } from "@azure/functions";
 import { watchConnections } from "./connections.ts";
 import { createHandler } from "./handler.ts";
-import { guardInvocations, registeredModel } from "./invocations.ts";
+import { functionsCore, guardInvocations } from "./invocations.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSweeper, createWorker } from "./work.ts";
 
 const { env } = process;
 const folder = import.meta.dirname;
-
 const connections = watchConnections();
-/** A request and its invocation come by different ways, at nearly the same time. */
-const waitMs = 30_000;
 
 const runtime = createRuntime({
   env,
@@ -36,7 +33,6 @@ app.http("gateway", {
   authLevel: "anonymous",
   handler: createHandler(runtime),
 });
-guardInvocations(registeredModel(), connections, waitMs);
 
 if (env["HEDDLE_QUEUE"])
   app.storageQueue("worker", {
@@ -50,6 +46,9 @@ if (env["HEDDLE_COSMOS_ENDPOINT"])
     schedule: "0 * * * * *",
     handler: createSweeper(runtime),
   });
+
+// By now the library has told the worker how its functions are invoked.
+guardInvocations(functionsCore(), connections);
 
 app.hook.appTerminate(() => runtime.terminate());
 

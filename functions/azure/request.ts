@@ -4,6 +4,7 @@ import type { HttpRequest } from "@azure/functions";
 import type { Call, Headers, PlatformIdentity } from "../../lib/model/call.ts";
 import { GatewayError } from "../../lib/model/error.ts";
 import { isObject, parseJson } from "../../lib/model/json.ts";
+import { untilEnd } from "../shared/first.ts";
 
 const noBody = new Uint8Array(0);
 
@@ -87,12 +88,14 @@ export const readBody = async (request: HttpRequest, mostBytes: number, withinMs
   let size = 0;
   const source = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(resolve, withinMs, "late");
-  });
+  const inTime = untilEnd(
+    new Promise<"late">((resolve) => {
+      timer = setTimeout(resolve, withinMs, "late");
+    }),
+  );
   try {
     for (;;) {
-      const next = await Promise.race([source.next(), late]);
+      const next = await inTime(source.next());
       if (next === "late") {
         // It may hang for as long as the body does.
         source.return?.().catch(() => undefined);

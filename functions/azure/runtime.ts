@@ -16,14 +16,14 @@ export type RuntimeOptions = {
   readFile: (path: string) => string | undefined;
   /** Takes a line without its end, and writes it at once: log lines and metrics. */
   write: (line: string) => void;
-  connections: Pick<Connections, "of">;
+  connections: Connections;
   clock?: Clock;
 };
 
 export type Runtime = {
   /** That of the newest secrets. Throws ConfigError, and `storage` where the secrets were never read. */
   gateway: () => Promise<Gateway>;
-  connections: Pick<Connections, "of">;
+  connections: Connections;
   log: Log;
   /** Of a call by HTTP. */
   answerBounds: Bounds;

@@ -2,6 +2,7 @@
 import { PassThrough } from "node:stream";
 import { writeBody } from "../../lib/http/write.ts";
 import type { Reply } from "../../lib/model/call.ts";
+import { untilEnd } from "./first.ts";
 
 export type BodyOptions = {
   heartbeatMs: number;
@@ -30,12 +31,12 @@ const unbroken = (body: Streamed, { cut, broken }: BodyOptions): Streamed => {
     void letGo();
     return broken(thrown);
   };
-  const cutting = cut.then(() => undefined);
+  const inTime = untilEnd(cut.then(() => undefined));
   const iterator: AsyncIterator<Uint8Array | string> = {
     next: async () => {
       if (over) return done;
       try {
-        const result = await Promise.race([source.next(), cutting]);
+        const result = await inTime(source.next());
         if (result !== undefined) return result;
         return { done: false, value: last(undefined) };
       } catch (thrown) {

@@ -193,7 +193,7 @@ describe("threads on Azure Functions", { timeout: 60_000 }, () => {
   test("the sweeper tells of the dead letter, as a line that alerts read", async () => {
     expect((await other.run("sweeper")).error).toBeUndefined();
     await until(() => other.output.some((line) => line.includes('"DeadJobs":1}')), "the line is written");
-    expect(other.output.filter((line) => line.includes("DeadJobs")).at(-1)).toMatch(
+    expect(other.output.findLast((line) => line.includes("DeadJobs"))).toMatch(
       /^\{"heddle\.metrics":1,"JobsWaiting":\d+,"JobAge":\d+,"DeadJobs":1\}$/,
     );
   });

@@ -6,13 +6,14 @@ import Module from "node:module";
 type Binding = { type: string; direction: string; name?: string; [key: string]: unknown };
 type Metadata = { name: string; bindings: Record<string, Binding> };
 type Callback = (...args: unknown[]) => unknown;
+type Invocation = {
+  getArguments: () => Promise<{ context: unknown; inputs: unknown[] }>;
+  invokeFunction: (context: unknown, inputs: unknown[], callback: Callback) => Promise<unknown>;
+  getResponse: (context: unknown, result: unknown) => Promise<unknown>;
+};
 type Model = {
   getCapabilities: (capabilities: Record<string, string>) => Promise<Record<string, string>>;
-  getInvocationModel: (core: unknown) => {
-    getArguments: () => Promise<{ context: unknown; inputs: unknown[] }>;
-    invokeFunction: (context: unknown, inputs: unknown[], callback: Callback) => Promise<unknown>;
-    getResponse: (context: unknown, result: unknown) => Promise<unknown>;
-  };
+  getInvocationModel: (core: unknown) => Invocation | Promise<Invocation>;
 };
 
 type Asked = {
@@ -112,7 +113,7 @@ export const startFakeHost = async (load: () => Promise<unknown>): Promise<FakeH
     const metadata = functions.get(name);
     const callback = callbacks.get(name);
     if (metadata === undefined || callback === undefined || model === undefined) throw new Error(`No function ${name}`);
-    const invocation = model.getInvocationModel({
+    const invocation = await model.getInvocationModel({
       invocationId: id,
       metadata,
       log: () => undefined,

@@ -26,7 +26,7 @@ const runtimeOf = (env: Record<string, string>): Runtime =>
     env,
     readFile: () => undefined,
     write: (line) => written.push(line),
-    connections: { of: () => undefined },
+    connections: { of: () => undefined, arrival: () => Promise.resolve(undefined), onForsaken: () => undefined },
   });
 const sweep = async (runtime: Runtime): Promise<void> => {
   await createSweeper(runtime)({} as Timer, {} as InvocationContext);

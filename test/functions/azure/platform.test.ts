@@ -12,7 +12,7 @@ const runtime = (env: Record<string, string>) =>
     env,
     readFile: () => undefined,
     write: (line) => logged.push(line),
-    connections: { of: () => undefined },
+    connections: { of: () => undefined, arrival: async () => undefined, onForsaken: () => undefined },
   });
 
 describe("settings", () => {
