@@ -27,6 +27,10 @@ const facts: Facts = {
   deadline: { why: "Azure's load balancer gives a request up after 230 s", runsGoOn: true },
 };
 
+/** Of the worker or a function. What a client does that names its call as the host does is an invocation that nobody came for, and no fault. */
+const fault =
+  /internal error|Unhandled|Uncaught|worker ended|^Result: Failure\s+Exception: (?!The host has sent no request with)/;
+
 /** The folder that is deployed. */
 const appOf = async (folder: string): Promise<void> => {
   await bundleAzure(join(folder, "dist"));
@@ -70,8 +74,7 @@ const azure: Platform = {
         provider: provided,
         facts,
         logs: () => functions.logs,
-        faults: () =>
-          functions.logs.filter((line) => /internal error|Unhandled|Uncaught|\(Failed,|worker ended/.test(line)),
+        faults: () => functions.logs.filter((line) => fault.test(line)),
         peakMb: () => peakOf(pid),
         stop: () => Promise.resolve(),
       };
