@@ -1,9 +1,11 @@
 // On Azure the platform says who has signed in, by headers: no caller can say so instead, neither by headers of its own nor by what the host
 // takes for headers.
+import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startHost } from "../../functions/local/azure/host.ts";
 import { startFunctions, type TestFunctions } from "../support/azure.ts";
 import { type DataFolder, dataFolder } from "../support/data.ts";
 
@@ -71,4 +73,25 @@ describe("who has signed in", () => {
     expect(await call(proven, spoof)).not.toBe(200);
     expect(await call(open, spoof)).not.toBe(200);
   });
+});
+
+test("past the host, at the library's own port, nobody reaches a function", async () => {
+  const appFolder = join(import.meta.dirname, "../functions/azure/arrivals-app");
+  const host = await startHost({ appFolder, settings: { ARRIVAL_MS: "500" }, port: 0, log: () => undefined });
+  try {
+    const { httpUri = "" } = await host.worker();
+    const headers = { "x-forwarded-host": "app", "x-forwarded-proto": "https", ...principalHeaders };
+    const asked = fetch(new URL("/v1/models", httpUri), {
+      headers: { ...headers, "x-ms-invocation-id": randomUUID() },
+    });
+    // Answered so, or not at all.
+    expect([400, "closed"]).toContain(
+      await asked.then(
+        ({ status }) => status,
+        () => "closed",
+      ),
+    );
+  } finally {
+    await host.stop();
+  }
 });

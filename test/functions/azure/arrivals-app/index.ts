@@ -26,7 +26,7 @@ app.http("gateway", {
     }
     const claimed = connections.of(context.invocationId) !== undefined;
     // Longer than a request may be without its function.
-    if (request.query.has("slow")) await new Promise((resolve) => setTimeout(resolve, 2 * ms));
+    if (request.query.has("slow")) await new Promise((resolve) => setTimeout(resolve, 3 * ms));
     return { jsonBody: { claimed, said: await request.text() } };
   },
 });
