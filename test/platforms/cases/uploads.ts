@@ -58,16 +58,19 @@ const cases: Case[] = [
     },
   },
   {
-    name: "a client that leaves in the middle of its body: nothing is asked of anyone",
+    name: "a client that leaves in the middle of its body, of a told length or in pieces: nothing is asked of anyone",
     run: async (under) => {
       const { model, heard } = under.provider.play(says(whole));
       const body = String(callOf(wire, model).body);
+      const inPieces = `${head(0).replace("content-length: 0", "transfer-encoding: chunked")}${body.length.toString(16)}\r\n${body}\r\n`;
       const { hostname, port } = new URL(under.url);
-      const socket = connect(Number(port), hostname);
-      const closed = new Promise((resolve) => void socket.once("close", resolve));
-      socket.write(head(body.length) + body.slice(0, -5), () => socket.destroy());
-      await closed;
-      await servesOn(under);
+      for (const text of [head(body.length) + body.slice(0, -5), inPieces, inPieces.slice(0, -9)]) {
+        const socket = connect(Number(port), hostname);
+        const closed = new Promise((resolve) => void socket.once("close", resolve));
+        socket.write(text, () => socket.destroy());
+        await closed;
+        await servesOn(under);
+      }
       expect(heard).toHaveLength(0);
     },
   },
