@@ -14,14 +14,14 @@ export type Connections = {
 
 /** The header by which the host tells which invocation a request belongs to. */
 const invocationHeader = "x-ms-invocation-id";
-/** The host's own ids. Older ones leave one that a client sends in its place, and the library makes an event's name of it: `error` ends the process. */
+/** The host's own ids. It leaves one that a client sends in its place, and the library makes an event's name of it: `error` ends the process. */
 const hostId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** A request and its invocation leave the host together. It tries the first again for some seconds. */
 const meetingMs = 10_000;
 
 export const refusal = {
   status: 400,
-  body: `{"error":{"type":"invalid_request_error","message":"${invocationHeader}: expected no such header"}}`,
+  body: `{"error":{"type":"invalid_request_error","code":"invalid_request","message":"${invocationHeader}: expected no such header"}}`,
 };
 
 /** The client's own affair: its call has no invocation. The library, which hears of the request next, finds nothing to do. */
@@ -30,6 +30,22 @@ const refuse = (request: IncomingMessage, response: ServerResponse): void => {
   response.writeHead(refusal.status, { "content-type": "application/json", connection: "close" });
   response.end(refusal.body);
 };
+
+const hostHeader = "x-forwarded-host";
+const plainHost = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i;
+
+/** The library makes a URL of the host that the client has asked, and throws where that is none: its caller would get no answer. */
+const keepHost = ({ headers }: IncomingMessage): void => {
+  const host = headers[hostHeader];
+  if (typeof host === "string" && !(plainHost.test(host) && URL.canParse(`https://${host}`)))
+    headers[hostHeader] = "localhost";
+};
+
+/**
+ * As the long-lived server takes them. Node's own 16 KB are soon full here: App Service tells a path three times over, and who has signed in
+ * with all their groups.
+ */
+const mostHeaderBytes = 64 * 1024;
 
 type Open = { response: ServerResponse; alone: NodeJS.Timeout; met: boolean };
 
@@ -47,6 +63,9 @@ export const watchConnections = (withinMs = meetingMs): Connections => {
     return found.response;
   };
 
+  channel("tracing:net.server.listen:asyncStart").subscribe((message) => {
+    (message as { server: Server & { maxHeaderSize?: number } }).server.maxHeaderSize = mostHeaderBytes;
+  });
   channel("http.server.request.start").subscribe((message) => {
     const { request, response, server } = message as {
       request: IncomingMessage;
@@ -60,6 +79,7 @@ export const watchConnections = (withinMs = meetingMs): Connections => {
     // The library hears no error of it: without a listener one would end the process.
     response.on("error", () => undefined);
     if (!hostId.test(id) || open.get(id)?.response.destroyed === false) return refuse(request, response);
+    keepHost(request);
     const alone = setTimeout(() => {
       open.delete(id);
       forsaken?.(id, response);

@@ -4,7 +4,7 @@ import { request as openRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestFunctions } from "../../support/azure.ts";
 import { until } from "../../support/gateway.ts";
-import { buildApp, faults, type FunctionApp } from "./bundles.ts";
+import { buildApp, type FunctionApp } from "./bundles.ts";
 
 const id = "00000000-0000-4000-8000-000000000000";
 
@@ -37,17 +37,17 @@ describe("halves of a call", { timeout: 60_000 }, () => {
       // One that could be the host's.
       get("/health", { "x-ms-invocation-id": id }),
       get("/health", { "x-ms-invocation-id": id }),
-      // More than Node's own parser takes: App Service has the address in two headers more.
+      // More than Node's own parser takes by itself: App Service has the address in two headers more.
       get(`/health?x=${"x".repeat(6_000)}`),
       // What no address can be made of.
       get("/health", { host: "app.example:99999999" }),
       // What no header can be made of.
       get(`/health?Headers=${encodeURIComponent('{"a b":"c"}')}`),
     ]);
-    expect([event, unknown, twice, large, host].map(({ status }) => status)).toEqual([400, 400, 400, 431, 400]);
+    expect([event, unknown, twice, large, host].map(({ status }) => status)).toEqual([400, 400, 400, 200, 200]);
+    // Of six calls, and no failure of ours: anyone can make them.
     await until(() => executed("Succeeded") === succeeded + 6, "the host has heard of the end of each");
-    // Nobody is to be woken by what a client does.
-    expect(faults(functions)).toEqual([]);
+    expect(executed("Failed")).toBe(0);
     expect(await functions.pid()).toBe(before);
     expect((await get("/health")).status).toBe(200);
   });
