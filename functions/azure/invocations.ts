@@ -3,7 +3,6 @@
 // to it that they never meet (a header of its own, more headers than Node's parser takes), so neither is waited for long.
 import { createRequire } from "node:module";
 import type { ServerResponse } from "node:http";
-import type { Log } from "../../lib/telemetry/log.ts";
 import { type Connections, refusal } from "./connections.ts";
 
 type Core = {
@@ -41,10 +40,7 @@ const isHttp = ({ metadata }: Core): boolean =>
   Object.values(metadata.bindings ?? {}).some(({ type }) => /^httptrigger$/i.test(String(type)));
 
 /** To be called once the library has been loaded, before the first invocation. */
-export const guardInvocations = (
-  core: FunctionsCore | undefined,
-  { connections, log }: { connections: Connections; log: Pick<Log, "warn"> },
-): void => {
+export const guardInvocations = (core: FunctionsCore | undefined, connections: Connections): void => {
   const model = core?.getProgrammingModel();
   if (core === undefined || model === undefined) return;
   let last: Core | undefined;
@@ -72,35 +68,37 @@ export const guardInvocations = (
     answerForsaken(...forsaken).catch(() => undefined);
   });
 
-  const guarded = (invocation: Invocation, given: Core): Invocation => {
-    const { invocationId, request } = given;
-    /** Nothing is to be carried out. */
-    let over = false;
+  /** It ends, and is no failure of ours: anyone could make any number of them. */
+  const stray = (invocationId: string): Invocation => ({
+    getArguments: () => Promise.resolve({ context: { invocationId }, inputs: [] }),
+    invokeFunction: () => Promise.resolve(undefined),
+    getResponse: () => Promise.resolve({ invocationId }),
+  });
+
+  const guarded = (made: Invocation, given: Core): Invocation => {
+    let invocation = made;
+    const end = (): Promise<unknown> => {
+      invocation = stray(given.invocationId);
+      return invocation.getArguments();
+    };
     return {
       getArguments: async () => {
-        const nothing = { context: { invocationId }, inputs: [] };
+        const { invocationId, request } = given;
         const response = await connections.arrival(invocationId);
-        if (response === undefined) {
-          over = true;
-          // Where it was lost on its way, the host says so itself; else Node's parser has answered it.
-          log.warn("an invocation came without its request", { requestId: invocationId });
-          return nothing;
-        }
+        if (response === undefined) return end();
         // A query's or a body's members: what is no header would keep the library from making a request of it. All is read off the connection.
         request.triggerMetadata = {};
         try {
           return await invocation.getArguments();
         } catch {
-          over = true;
           connections.of(invocationId);
           await answer(invocation, invocationId, response);
-          return nothing;
+          return end();
         }
       },
-      invokeFunction: async (...all) => (over ? undefined : invocation.invokeFunction(...all)),
+      invokeFunction: (...all) => invocation.invokeFunction(...all),
       getResponse: async (context, result) => {
-        if (over) return { invocationId };
-        const response = connections.of(invocationId);
+        const response = connections.of(given.invocationId);
         try {
           return await invocation.getResponse(context, result);
         } catch (thrown) {
