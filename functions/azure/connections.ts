@@ -14,7 +14,7 @@ export type Connections = {
 
 /** The header by which the host tells which invocation a request belongs to. */
 const invocationHeader = "x-ms-invocation-id";
-/** The host's own ids. It leaves one that a client sends in its place, and the library makes an event's name of it: `error` ends the process. */
+/** The host's own ids. Older ones leave one that a client sends in its place, and the library makes an event's name of it: `error` ends the process. */
 const hostId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** A request and its invocation leave the host together. It tries the first again for some seconds. */
 const meetingMs = 10_000;

@@ -48,7 +48,7 @@ if (env["HEDDLE_COSMOS_ENDPOINT"])
   });
 
 // By now the library has told the worker how its functions are invoked.
-guardInvocations(functionsCore(), connections);
+guardInvocations(functionsCore(), runtime);
 
 app.hook.appTerminate(() => runtime.terminate());
 

@@ -3,6 +3,7 @@
 // to it that they never meet (a header of its own, more headers than Node's parser takes), so neither is waited for long.
 import { createRequire } from "node:module";
 import type { ServerResponse } from "node:http";
+import type { Log } from "../../lib/telemetry/log.ts";
 import { type Connections, refusal } from "./connections.ts";
 
 type Core = {
@@ -40,7 +41,10 @@ const isHttp = ({ metadata }: Core): boolean =>
   Object.values(metadata.bindings ?? {}).some(({ type }) => /^httptrigger$/i.test(String(type)));
 
 /** To be called once the library has been loaded, before the first invocation. */
-export const guardInvocations = (core: FunctionsCore | undefined, connections: Connections): void => {
+export const guardInvocations = (
+  core: FunctionsCore | undefined,
+  { connections, log }: { connections: Connections; log: Pick<Log, "warn"> },
+): void => {
   const model = core?.getProgrammingModel();
   if (core === undefined || model === undefined) return;
   let last: Core | undefined;
@@ -68,37 +72,35 @@ export const guardInvocations = (core: FunctionsCore | undefined, connections: C
     answerForsaken(...forsaken).catch(() => undefined);
   });
 
-  /** It ends, and is no failure of ours: anyone could make any number of them. */
-  const stray = (invocationId: string): Invocation => ({
-    getArguments: () => Promise.resolve({ context: { invocationId }, inputs: [] }),
-    invokeFunction: () => Promise.resolve(undefined),
-    getResponse: () => Promise.resolve({ invocationId }),
-  });
-
-  const guarded = (made: Invocation, given: Core): Invocation => {
-    let invocation = made;
-    const end = (): Promise<unknown> => {
-      invocation = stray(given.invocationId);
-      return invocation.getArguments();
-    };
+  const guarded = (invocation: Invocation, given: Core): Invocation => {
+    const { invocationId, request } = given;
+    /** Nothing is to be carried out. */
+    let over = false;
     return {
       getArguments: async () => {
-        const { invocationId, request } = given;
+        const nothing = { context: { invocationId }, inputs: [] };
         const response = await connections.arrival(invocationId);
-        if (response === undefined) return end();
+        if (response === undefined) {
+          over = true;
+          // Where it was lost on its way, the host says so itself; else Node's parser has answered it.
+          log.warn("an invocation came without its request", { requestId: invocationId });
+          return nothing;
+        }
         // A query's or a body's members: what is no header would keep the library from making a request of it. All is read off the connection.
         request.triggerMetadata = {};
         try {
           return await invocation.getArguments();
         } catch {
+          over = true;
           connections.of(invocationId);
           await answer(invocation, invocationId, response);
-          return end();
+          return nothing;
         }
       },
-      invokeFunction: (...all) => invocation.invokeFunction(...all),
+      invokeFunction: async (...all) => (over ? undefined : invocation.invokeFunction(...all)),
       getResponse: async (context, result) => {
-        const response = connections.of(given.invocationId);
+        if (over) return { invocationId };
+        const response = connections.of(invocationId);
         try {
           return await invocation.getResponse(context, result);
         } catch (thrown) {
