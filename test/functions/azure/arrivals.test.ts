@@ -8,7 +8,7 @@ const app = new URL("./arrivals-app", import.meta.url).pathname;
 describe("a request that names its invocation", () => {
   let functions: TestFunctions;
   beforeAll(async () => {
-    functions = await startFunctions(app, { env: { ARRIVAL_MS: "300" }, execArgv: ["--expose-gc"] });
+    functions = await startFunctions(app, { env: { ARRIVAL_MS: "1000" }, execArgv: ["--expose-gc"] });
   });
   afterAll(() => functions.stop());
 
