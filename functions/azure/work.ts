@@ -13,7 +13,11 @@ const within = async (runtime: Runtime, work: (time: Lifetime) => Promise<void>)
     await work(time);
   } finally {
     const gateway = await runtime.gateway().catch(() => undefined);
-    await time.finish(async () => gateway?.flush());
+    const flush = async (): Promise<void> => gateway?.flush();
+    // Usage that can't be written now waits for the next flush. A job that was done isn't to come again for it.
+    await time.finish(() =>
+      flush().catch((cause: unknown) => runtime.log.error("usage could not be written", { cause })),
+    );
     runtime.end(time);
   }
 };
