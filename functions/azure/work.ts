@@ -30,6 +30,8 @@ export const createWorker =
       const id = messageId(message);
       if (id === undefined) throw new Error("A message that names no job.");
       const gateway = await runtime.gateway();
+      // A job that is begun in a process that ends would fail. It comes again.
+      if (time.over.aborted) throw time.over.reason;
       await gateway.work(id, time.over);
     });
 
