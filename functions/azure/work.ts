@@ -13,7 +13,11 @@ const within = async (runtime: Runtime, work: (time: Lifetime) => Promise<void>)
     await work(time);
   } finally {
     const gateway = await runtime.gateway().catch(() => undefined);
-    await time.finish(async () => gateway?.flush());
+    const flush = async (): Promise<void> => gateway?.flush();
+    // Usage that can't be written now waits for the next flush. A job that was done isn't to come again for it.
+    await time.finish(() =>
+      flush().catch((cause: unknown) => runtime.log.error("usage could not be written", { cause })),
+    );
     runtime.end(time);
   }
 };
@@ -26,6 +30,8 @@ export const createWorker =
       const id = messageId(message);
       if (id === undefined) throw new Error("A message that names no job.");
       const gateway = await runtime.gateway();
+      // A job that is begun in a process that ends would fail. It comes again.
+      if (time.over.aborted) throw time.over.reason;
       await gateway.work(id, time.over);
     });
 

@@ -58,15 +58,21 @@ export const storeLooseBody = async (
 
 export const roomFor = (body: StoredBody): number => ("body" in body ? Buffer.byteLength(body.body) : 0);
 
-export const loadBody = async (
+/** Undefined where it was in a blob that is no longer there. */
+export const findBody = async (
   store: ThreadStore,
   space: string,
   thread: string,
   data: JsonObject,
-): Promise<string> => {
+): Promise<string | undefined> => {
   if (typeof data["body"] === "string") return data["body"];
   const hash = data["blob"];
   const bytes = typeof hash === "string" ? await store.blobs.get(blobScope(space, thread), hash) : undefined;
-  if (bytes === undefined) throw new GatewayError("storage", "A stored body is missing.");
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+};
+
+export const loadBody = async (...place: Parameters<typeof findBody>): Promise<string> => {
+  const body = await findBody(...place);
+  if (body === undefined) throw new GatewayError("storage", "A stored body is missing.");
+  return body;
 };

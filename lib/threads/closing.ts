@@ -4,7 +4,7 @@ import type { Message, Part } from "../model/message.ts";
 import { compact, type JsonObject } from "../model/json.ts";
 import type { Operation } from "../stores/table.ts";
 import { type Answerer, blockItem, encodeError, encodeEvent, type EventPlace, readBlocks } from "./event-items.ts";
-import { findHead, headAt, isLeased, type Thread, unmoved } from "./head.ts";
+import { encodeQueue, findHead, headAt, isLeased, type Thread, unmoved } from "./head.ts";
 import { leafOf, placeMessages } from "./message-items.ts";
 import { decodeRun, runAt, type Run, type RunState, usageItem, type UsageRecord } from "./run-items.ts";
 import { contentionTries, type ThreadStore } from "./store.ts";
@@ -205,6 +205,39 @@ export const closeRun = async (
     store.hub.wake(id);
     store.hub.wake(cancelName(id));
   }
+  return written.ok;
+};
+
+/** Ends a run that waits. False where another one has changed the thread since `head` was read: nothing is written then. */
+export const endQueued = async (
+  store: ThreadStore,
+  head: Thread,
+  run: Run,
+  ending: Ending,
+  error = endingError(ending),
+): Promise<boolean> => {
+  const now = store.clock.now();
+  const queue = encodeQueue(head.queue.filter((each) => each !== run.id));
+  const block = await blockItem(store, placeOf(head, run.id), {
+    first: 1,
+    texts: [encodeEvent({ type: "error", error })],
+    fence: head.fence,
+    end: ending,
+  });
+  const at = headAt(head.space, head.id);
+  const written = await store.table.transact(at.pk, [
+    {
+      update: at,
+      change: {
+        set: compact<JsonObject>({ queue, updatedAt: now }),
+        ...(queue === undefined ? { remove: ["queue"] } : {}),
+      },
+      condition: unmoved(head),
+    },
+    runEnd(head.space, head.id, run.id, { state: ending, endedAt: now, error: encodeError(error) }),
+    { put: block, condition: { item: "absent" } },
+  ]);
+  if (written.ok) store.hub.wake(run.id);
   return written.ok;
 };
 

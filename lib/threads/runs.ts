@@ -1,10 +1,8 @@
 // Runs as callers see them: read, list, cancel, and their events.
 import { GatewayError, invalid } from "../model/error.ts";
-import { compact, type JsonObject } from "../model/json.ts";
-import { askToStop, closeRun, endingError, findRun, isOverdue, runEnd, settleOverdue } from "./closing.ts";
-import { blockItem, encodeError, encodeEvent } from "./event-items.ts";
+import { askToStop, closeRun, endQueued, findRun, isOverdue, settleOverdue } from "./closing.ts";
 import { readEvents, type ReadOptions } from "./event-reader.ts";
-import { contention, encodeQueue, findHead, headAt, loadHead, type Thread, unmoved } from "./head.ts";
+import { contention, findHead, loadHead, type Thread } from "./head.ts";
 import type { NumberedEvent } from "./hub.ts";
 import { eventPrefix, runKey, runPrefix, threadPartition, usagePrefix } from "./keys.ts";
 import { decodeRun, decodeUsage, hasEnded, runAt, type Run, type UsageRecord } from "./run-items.ts";
@@ -84,36 +82,11 @@ export const cancelRun = async (store: ThreadStore, caller: Caller, thread: stri
 };
 
 const cancelOnce = async (store: ThreadStore, head: Thread, run: Run): Promise<boolean> => {
-  if (head.queue.includes(run.id)) return cancelQueued(store, head, run);
+  if (head.queue.includes(run.id)) return endQueued(store, head, run, "cancelled");
   const isActive = head.run === run.id;
   if (!isActive && head.parked !== run.id) return false;
   if (!isActive || isOverdue(head, store.clock.now())) return closeRun(store, head, "cancelled");
   return askToStop(store, head, run.id);
-};
-
-const cancelQueued = async (store: ThreadStore, head: Thread, run: Run): Promise<boolean> => {
-  const now = store.clock.now();
-  const error = endingError("cancelled");
-  const queue = encodeQueue(head.queue.filter((each) => each !== run.id));
-  const block = await blockItem(
-    store,
-    { space: head.space, thread: head.id, run: run.id },
-    { first: 1, texts: [encodeEvent({ type: "error", error })], fence: head.fence, end: "cancelled" },
-  );
-  const written = await store.table.transact(threadPartition(head.space, head.id), [
-    {
-      update: headAt(head.space, head.id),
-      change: {
-        set: compact<JsonObject>({ queue, updatedAt: now }),
-        ...(queue === undefined ? { remove: ["queue"] } : {}),
-      },
-      condition: unmoved(head),
-    },
-    runEnd(head.space, head.id, run.id, { state: "cancelled", endedAt: now, error: encodeError(error) }),
-    { put: block, condition: { item: "absent" } },
-  ]);
-  if (written.ok) store.hub.wake(run.id);
-  return written.ok;
 };
 
 /** Replays and tails; a run whose holder is dead is ended by its readers, where no sweeper has come yet. */

@@ -1,9 +1,9 @@
 // The start of a turn: one transaction with its messages, its run and the thread's lease. Who comes second waits, is refused, or interrupts.
 import { GatewayError, invalid } from "../model/error.ts";
 import { compact, type JsonObject } from "../model/json.ts";
-import type { Item, Operation } from "../stores/table.ts";
-import { loadBody, storeBody } from "./bodies.ts";
-import { askToStop, cancelName, closeRun, findRun, runEnd, settleOverdue } from "./closing.ts";
+import type { Operation } from "../stores/table.ts";
+import { findBody, storeBody } from "./bodies.ts";
+import { askToStop, cancelName, closeRun, endQueued, findRun, runEnd, settleOverdue } from "./closing.ts";
 import { checkId, contention, encodeQueue, findHead, headAt, loadHead, type Thread, unmoved } from "./head.ts";
 import { clientIdKey, newRunId, threadPartition } from "./keys.ts";
 import { placeMessages } from "./message-items.ts";
@@ -236,6 +236,9 @@ const enqueue = async (store: ThreadStore, head: Thread, input: TurnInput): Prom
   return written.ok ? run : undefined;
 };
 
+const inputLost = (): GatewayError =>
+  new GatewayError("internal", "What this run was to answer is no longer stored: it was never begun.");
+
 /** Begins the run that waits longest, if the thread is free. For whoever ended the one before, and for the sweeper. */
 export const startNext = async (store: ThreadStore, space: string, thread: string): Promise<Started | undefined> => {
   for (let tried = 0; tried < contentionTries; tried += 1) {
@@ -246,13 +249,13 @@ export const startNext = async (store: ThreadStore, space: string, thread: strin
     if (next === undefined || head.run !== undefined || head.parked !== undefined) return undefined;
     const item = await store.table.get(runAt(space, thread, next));
     if (item === undefined) throw new GatewayError("internal", "A queued run is missing.");
-    const input = await queuedInput(store, head, item).catch(async (thrown: unknown) => {
-      // Another has begun it between the two reads, and its input is gone: the head tells.
-      if ((await findHead(store, space, thread))?.queue[0] === next) throw thrown;
-      return undefined;
-    });
-    if (input === undefined) continue;
-    const begun = await begin(store, head, decodeRun(item), input, undefined, { rest });
+    const body = await findBody(store, head.space, head.id, item.data);
+    if (body === undefined) {
+      // Another has begun it between the two reads, which the head tells; or its blob is gone, and with it all that it could answer.
+      await endQueued(store, head, decodeRun(item), "failed", inputLost());
+      continue;
+    }
+    const begun = await begin(store, head, decodeRun(item), JSON.parse(body) as TurnInput, undefined, { rest });
     if (begun.ok) {
       store.hub.wake(next);
       return begun.started;
@@ -260,6 +263,3 @@ export const startNext = async (store: ThreadStore, space: string, thread: strin
   }
   throw contention();
 };
-
-const queuedInput = async (store: ThreadStore, head: Thread, item: Item): Promise<TurnInput> =>
-  JSON.parse(await loadBody(store, head.space, head.id, item.data)) as TurnInput;

@@ -169,6 +169,24 @@ describe("two runs at once", () => {
     expect((await listMessages(store, alice, "t")).messages).toHaveLength(1);
   });
 
+  test("an enqueued run whose input is lost fails, and holds up nobody", async () => {
+    const store = await begin();
+    const first = await start(store, "q1");
+    const large = "x".repeat(200_000);
+    const lost = await startTurn(store, alice, "t", { messages: [user(large)], onConflict: "enqueue" });
+    const next = await startTurn(store, alice, "t", { messages: [user("q3")], onConflict: "enqueue" });
+    await answer(store, first, "a1");
+    store.blobs.all.clear();
+    const begun = await startNext(store, alice.space, "t");
+    expect(begun?.run.id).toBe(next.run.id);
+    const run = await getRun(store, alice, "t", lost.run.id);
+    expect(run).toMatchObject({ state: "failed", error: { code: "internal" } });
+    expect(await eventsOf(store, lost.run.id)).toMatchObject([{ type: "error" }]);
+    await answer(store, begun!, "a3");
+    expect(await path(store)).toEqual(["q1", "a1", "q3", "a3"]);
+    expect((await sweep(store)).waiting).toEqual([]);
+  });
+
   test("enqueued runs begin in order, with their messages, when the one before has ended", async () => {
     const store = await begin();
     const first = await start(store, "q1");
