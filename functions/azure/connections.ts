@@ -47,7 +47,15 @@ const keepHost = ({ headers }: IncomingMessage): void => {
  */
 const mostHeaderBytes = 64 * 1024;
 
-type Open = { response: ServerResponse; alone: NodeJS.Timeout; met: boolean };
+/** In two steps: a process that stood still for all of the first has the second to read what came meanwhile. The result takes it back. */
+const after = (ms: number, act: () => void): (() => void) => {
+  let timer = setTimeout(() => {
+    timer = setTimeout(act, ms / 4).unref();
+  }, ms * 0.75).unref();
+  return () => clearTimeout(timer);
+};
+
+type Open = { response: ServerResponse; stop: () => void; met: boolean };
 
 /** To be called once, before the library's proxy listens. */
 export const watchConnections = (withinMs = meetingMs): Connections => {
@@ -59,7 +67,7 @@ export const watchConnections = (withinMs = meetingMs): Connections => {
     const found = open.get(id);
     if (found === undefined) return undefined;
     found.met = true;
-    clearTimeout(found.alone);
+    found.stop();
     return found.response;
   };
 
@@ -80,11 +88,11 @@ export const watchConnections = (withinMs = meetingMs): Connections => {
     response.on("error", () => undefined);
     if (!hostId.test(id) || open.get(id)?.response.destroyed === false) return refuse(request, response);
     keepHost(request);
-    const alone = setTimeout(() => {
+    const giveUp = (): void => {
       open.delete(id);
       forsaken?.(id, response);
-    }, withinMs).unref();
-    const entry: Open = { response, alone, met: false };
+    };
+    const entry: Open = { response, stop: after(withinMs, giveUp), met: false };
     open.set(id, entry);
     // A caller that leaves at once may be gone before its invocation is there.
     response.once("close", () => {
@@ -103,11 +111,11 @@ export const watchConnections = (withinMs = meetingMs): Connections => {
       if (response !== undefined) return Promise.resolve(response);
       return new Promise((resolve) => {
         const end = (): void => {
-          clearTimeout(late);
+          stop();
           awaited.delete(id);
           resolve(meet(id));
         };
-        const late = setTimeout(end, withinMs).unref();
+        const stop = after(withinMs, end);
         awaited.set(id, end);
       });
     },

@@ -20,7 +20,9 @@ const respond = async (
   // Stateless calls are for their caller alone; runs go on (F30, F54).
   if (response?.destroyed === true) time.leave();
   response?.once("close", time.leave);
+  const held = runtime.hold();
   const over = (): void => {
+    held.release();
     response?.off("close", time.leave);
     runtime.end(time);
   };
@@ -31,7 +33,7 @@ const respond = async (
     try {
       const gateway = await runtime.gateway().catch(() => undefined);
       const { maxBodyBytes, bodyTimeoutMs } = gateway?.services.config.server ?? { maxBodyBytes: mostBytes };
-      call.body = await readBody(request, maxBodyBytes, bodyTimeoutMs);
+      call.body = await readBody(request, maxBodyBytes, held, bodyTimeoutMs);
     } catch (thrown) {
       failure = thrown;
     }

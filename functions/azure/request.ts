@@ -5,6 +5,7 @@ import type { Call, Headers, PlatformIdentity } from "../../lib/model/call.ts";
 import { GatewayError } from "../../lib/model/error.ts";
 import { isObject, parseJson } from "../../lib/model/json.ts";
 import { untilEnd } from "../shared/first.ts";
+import type { Held } from "./room.ts";
 
 const noBody = new Uint8Array(0);
 
@@ -79,13 +80,19 @@ export const identityOf = (headers: Headers): PlatformIdentity | undefined => {
 const usualMs = 60_000;
 
 /**
- * The body, whole. Throws `request_too_large`, `request_timeout`, and `cancelled` where the caller left while sending. What is too much is still
- * read, and thrown away: the host would take an answer before the body's end for a broken connection.
+ * The body, whole. Throws `request_too_large`, `request_timeout`, `overloaded` where other calls hold too much, and `cancelled` where the caller
+ * left while sending. What is too much is still read, and thrown away: the host would take an answer before the body's end for a broken connection.
  */
-export const readBody = async (request: HttpRequest, mostBytes: number, withinMs = usualMs): Promise<Uint8Array> => {
+export const readBody = async (
+  request: HttpRequest,
+  mostBytes: number,
+  held: Held,
+  withinMs = usualMs,
+): Promise<Uint8Array> => {
   if (request.body === null) return noBody;
   const chunks: Uint8Array[] = [];
   let size = 0;
+  let full = false;
   const source = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
   let timer: NodeJS.Timeout | undefined;
   const inTime = untilEnd(
@@ -103,8 +110,12 @@ export const readBody = async (request: HttpRequest, mostBytes: number, withinMs
       }
       if (next.done === true) break;
       size += next.value.length;
-      if (size <= mostBytes) chunks.push(next.value);
-      else chunks.length = 0;
+      full ||= !held.take(next.value.length);
+      if (size <= mostBytes && !full) chunks.push(next.value);
+      else {
+        chunks.length = 0;
+        held.release();
+      }
     }
   } catch (thrown) {
     throw thrown instanceof GatewayError ? thrown : new GatewayError("cancelled", "The caller has gone.");
@@ -112,6 +123,10 @@ export const readBody = async (request: HttpRequest, mostBytes: number, withinMs
     clearTimeout(timer);
   }
   if (size > mostBytes) throw new GatewayError("request_too_large", `The request body is over ${mostBytes} bytes.`);
+  if (full)
+    throw new GatewayError("overloaded", "Too many large bodies are here at once: try again soon.", {
+      retryAfterMs: 1_000,
+    });
   const only = chunks[0];
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 };

@@ -10,6 +10,7 @@ import { createGateways } from "../shared/gateways.ts";
 import { type Bounds, type Lifetime, openLifetime } from "../shared/lifetime.ts";
 import type { Connections } from "./connections.ts";
 import { createAzurePlatform, withoutReferences } from "./platform.ts";
+import { createRoom, type Held, roomForBodies } from "./room.ts";
 
 export type RuntimeOptions = {
   env: Environment;
@@ -24,6 +25,8 @@ export type Runtime = {
   /** That of the newest secrets. Throws ConfigError, and `storage` where the secrets were never read. */
   gateway: () => Promise<Gateway>;
   connections: Connections;
+  /** A call's part of the memory for bodies. */
+  hold: () => Held;
   log: Log;
   /** Of a call by HTTP. */
   answerBounds: Bounds;
@@ -98,6 +101,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
   return {
     gateway: gateways.newest,
     connections,
+    hold: createRoom(roomForBodies()),
     log,
     answerBounds: boundsOf(env),
     authenticates: variable(env, "WEBSITE_AUTH_ENABLED")?.toLowerCase() === "true",

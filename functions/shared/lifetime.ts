@@ -14,7 +14,7 @@ export type Lifetime = {
   waitUntil: (work: Promise<unknown>) => void;
   /** The caller has gone. */
   leave: () => void;
-  /** The process ends: as if the time were over now. */
+  /** The process ends: as if the time were over now, and the cut soon. */
   end: () => void;
   /** Nothing is to fire any more. */
   clear: () => void;
@@ -29,6 +29,8 @@ export type Bounds = {
   cutMs: number;
 };
 
+/** From the process's word that it ends to the cut: it has five seconds in all. */
+const endMs = 2_000;
 /** Before the end of an invocation: so long for the answer's end to reach the client, for runs to be stored, and for the runtime. */
 const leadMs = 10_000;
 
@@ -44,7 +46,9 @@ export const openLifetime = ({ answerMs, overMs, cutMs }: Bounds, now: () => num
   const pending = new Set<Promise<unknown>>();
   const stop = (): void => answer.abort(timeIsOver());
   const timers = [setTimeout(stop, answerMs), setTimeout(() => all.abort(timeIsOver()), overMs)];
+  let cutNow: () => void = () => undefined;
   const cut = new Promise<void>((resolve) => {
+    cutNow = resolve;
     timers.push(setTimeout(resolve, cutMs));
   });
   const clear = (): void => {
@@ -65,6 +69,7 @@ export const openLifetime = ({ answerMs, overMs, cutMs }: Bounds, now: () => num
     end: () => {
       stop();
       all.abort(timeIsOver());
+      timers.push(setTimeout(cutNow, endMs));
     },
     clear,
     finish: async (last) => {

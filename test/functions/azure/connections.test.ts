@@ -72,3 +72,14 @@ test("the connections are the host's to end", async () => {
   // No time is told after which it would be ended here.
   expect(response.headers["keep-alive"]).toBeUndefined();
 });
+
+test("a process that stood still finds what came meanwhile", async () => {
+  const id = randomUUID();
+  const waiting = connections.arrival(id);
+  ask(id);
+  // The connection is made, and nothing of it read, before the time is over.
+  const until = performance.now() + 2_200;
+  while (performance.now() < until);
+  expect(await waiting).toBe(heard.get(id));
+  expect(heard.get(id)).toBeDefined();
+});

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import type { HttpRequest } from "@azure/functions";
 import { describe, expect, test } from "vitest";
 import { headersOf, identityOf, readBody, receive } from "../../../functions/azure/request.ts";
+import { createRoom } from "../../../functions/azure/room.ts";
 
 const { HttpRequest: Request } = createRequire(import.meta.url)("@azure/functions") as {
   HttpRequest: new (init: Record<string, unknown>) => HttpRequest;
@@ -56,17 +57,30 @@ describe("a call", () => {
 });
 
 describe("a body", () => {
+  const held = createRoom(1_000)();
+
   test("is read whole, bytes as they are", async () => {
     const bytes = new Uint8Array([0, 255, 13, 10]);
-    expect([...(await readBody(requestOf("https://app.example/", {}, bytes), 4))]).toEqual([...bytes]);
-    expect((await readBody(requestOf("https://app.example/"), 4)).length).toBe(0);
+    expect([...(await readBody(requestOf("https://app.example/", {}, bytes), 4, held))]).toEqual([...bytes]);
+    expect((await readBody(requestOf("https://app.example/"), 4, held)).length).toBe(0);
   });
 
   test("that is too large is refused with its limit", async () => {
-    await expect(readBody(requestOf("https://app.example/", {}, "12345"), 4)).rejects.toMatchObject({
+    await expect(readBody(requestOf("https://app.example/", {}, "12345"), 4, held)).rejects.toMatchObject({
       code: "request_too_large",
       message: "The request body is over 4 bytes.",
     });
+  });
+
+  test("waits for the others to be done with, where all together are too large", async () => {
+    const room = createRoom(10);
+    const [one, other] = [room(), room()];
+    const read = (by: typeof one): Promise<Uint8Array> =>
+      readBody(requestOf("https://app.example/", {}, "123456"), 8, by);
+    expect((await read(one)).length).toBe(6);
+    await expect(read(other)).rejects.toMatchObject({ code: "overloaded", retryable: true });
+    one.release();
+    expect((await read(other)).length).toBe(6);
   });
 });
 
