@@ -13,6 +13,7 @@ import type { Started, TurnStart } from "../threads/turns.ts";
 import { type Trace, traceOf } from "../telemetry/trace.ts";
 import { runDemand } from "./demand.ts";
 import { drive } from "./drive.ts";
+import { createReminders } from "./reminders.ts";
 import { threadRef } from "./ref.ts";
 import type { TurnServices } from "./services.ts";
 import { summarizeLater } from "./summaries.ts";
@@ -40,6 +41,7 @@ const overOf = (over: AbortSignal | undefined): { over?: AbortSignal } => (over 
 
 export const createTurns = (services: TurnServices): Turns => {
   const { store, queue } = services;
+  const reminders = createReminders(store.clock.now);
 
   const specOf = async (space: string, run: Run): Promise<RunSpec> =>
     (await loadRequest(store, space, run)) as unknown as RunSpec;
@@ -156,9 +158,10 @@ export const createTurns = (services: TurnServices): Turns => {
     work: (space, thread, over) => next(space, thread, traceOf({}), over),
     sweep: async (over) => {
       const { waiting } = await sweep(store);
-      for (const { space, thread } of waiting)
-        if (queue === undefined) await next(space, thread, traceOf({}), over);
-        else await queue.send({ id: threadRef(space, thread) });
+      if (queue === undefined) for (const { space, thread } of waiting) await next(space, thread, traceOf({}), over);
+      else
+        for (const id of reminders.due(waiting.map((each) => threadRef(each.space, each.thread))))
+          await queue.send({ id });
     },
   };
 };
