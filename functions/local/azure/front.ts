@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { drained } from "../../../lib/http/write.ts";
 import { addFrontEndHeaders, answeredHeaders, forwardedHeaders, headersOf, httpMetadata } from "./http-data.ts";
 import type { RpcData } from "./messages.ts";
 import { byPrecedence, decodePath, encodePath, matchRoute, type Route } from "./routes.ts";
@@ -50,19 +51,6 @@ const answer = (response: ServerResponse, status: number): void => {
   else if (!response.destroyed) response.writeHead(status, { "content-length": "0" }).end();
 };
 
-/** Resolves when the client can take more, or has gone. */
-const writable = (response: ServerResponse): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.once("drain", done);
-    response.once("close", done);
-    if (response.destroyed) done();
-  });
-
 type Forward = {
   target: HttpTarget;
   request: IncomingMessage;
@@ -108,7 +96,7 @@ const forward = async (agent: Agent, options: Forward): Promise<void> => {
       const more = response.write(chunk);
       chunks += 1;
       if (chunks === dropAfter) response.destroy();
-      if (!more) await writable(response);
+      if (!more) await drained(response);
       if (response.destroyed) throw new Error("The client has left");
     }
     if (!worker.complete) throw new Error("The worker's answer broke off");

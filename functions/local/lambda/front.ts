@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { drained } from "../../../lib/http/write.ts";
 import type { LocalFunction } from "./function.ts";
 import type { Receiver } from "./instance.ts";
 import { createPreludeDecoder, decodeWhole, type Head, integrationType } from "./prelude.ts";
@@ -42,18 +43,6 @@ const writeHead = (response: ServerResponse, { status, headers }: Head, requestI
   response.flushHeaders();
 };
 
-/** Resolves when the client can take more, or has gone. */
-const writable = (response: ServerResponse): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.once("drain", done);
-    response.once("close", done);
-  });
-
 /** Puts an answer of the function on an HTTP response. The function is heard to its end even where nobody listens any more. */
 const receiverFor = (response: ServerResponse, requestId: string, dropAfter: number): Receiver => {
   let whole: Buffer[] | undefined;
@@ -64,7 +53,7 @@ const receiverFor = (response: ServerResponse, requestId: string, dropAfter: num
     const more = response.write(body);
     left -= 1;
     if (left === 0) response.destroy();
-    else if (!more) await writable(response);
+    else if (!more) await drained(response);
   };
   return {
     start: (contentType, streams) => {
