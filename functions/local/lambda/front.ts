@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { drained } from "../../../lib/http/write.ts";
+import { readUpTo } from "../body.ts";
 import type { LocalFunction } from "./function.ts";
 import type { Receiver } from "./instance.ts";
 import { createPreludeDecoder, decodeWhole, type Head, integrationType } from "./prelude.ts";
@@ -19,17 +20,6 @@ export type FrontOptions = {
 };
 
 export type Front = { url: string; stop: () => Promise<void> };
-
-/** The body, or undefined where it is larger than Lambda takes. */
-const readBody = async (request: IncomingMessage): Promise<Buffer | undefined> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    if (size <= largestBody) chunks.push(chunk as Buffer);
-  }
-  return size > largestBody ? undefined : Buffer.concat(chunks);
-};
 
 const writeHead = (response: ServerResponse, { status, headers }: Head, requestId: string): void => {
   const distinct: Record<string, string | string[]> = { "x-amzn-requestid": requestId };
@@ -89,7 +79,7 @@ const refuse = (response: ServerResponse, status: number, message: string): void
 /** Listens on 127.0.0.1. */
 export const startFront = async (target: LocalFunction, options: FrontOptions): Promise<Front> => {
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = await readBody(request);
+    const body = await readUpTo(request, largestBody);
     if (body === undefined) {
       refuse(response, 413, "Request Entity Too Large");
       return;
