@@ -5,7 +5,8 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestFunctions } from "../../support/azure.ts";
 import { until } from "../../support/gateway.ts";
-import { buildApp, faults, type FunctionApp, key, keysYaml, linesOf } from "./bundles.ts";
+import { key, keysYaml } from "../clouds/app.ts";
+import { buildApp, faults, type FunctionApp, linesOf } from "./bundles.ts";
 import { hurried, startStores, type Stores } from "./stores.ts";
 
 type Json = Record<string, unknown>;

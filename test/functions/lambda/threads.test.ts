@@ -8,7 +8,8 @@ import { haveJava, type LocalDynamodb, startDynamodb } from "../../support/dynam
 import { startUpstream, type TestUpstream } from "../../support/gateway.ts";
 import { runtimeClient, type TestLambda } from "../../support/lambda.ts";
 import { type LocalS3, startS3 } from "../../support/s3.ts";
-import { buildFunctions, faults, type Functions, key } from "./bundles.ts";
+import { key } from "../clouds/app.ts";
+import { buildFunctions, faults, type Functions } from "./bundles.ts";
 import { type LocalSqs, startSqs } from "./sqs.ts";
 
 const entry = haveJava() ? await runtimeClient() : undefined;
