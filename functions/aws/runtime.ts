@@ -6,6 +6,7 @@ import type { Clock } from "../../lib/routing/retry.ts";
 import { systemClock } from "../../lib/routing/retry.ts";
 import { createEmf } from "../../lib/telemetry/emf.ts";
 import { createLog, type Log } from "../../lib/telemetry/log.ts";
+import { createBackground } from "../shared/background.ts";
 import type { Environment } from "../shared/environment.ts";
 import { createGateways } from "../shared/gateways.ts";
 import type { Lifetime } from "../shared/lifetime.ts";
@@ -32,13 +33,8 @@ export type Runtime = {
 };
 
 export const createRuntime = ({ env, readFile, write, clock = systemClock }: RuntimeOptions): Runtime => {
-  const background = new Set<Promise<unknown>>();
-  const track = (work: Promise<unknown>): void => {
-    const over = (): void => void background.delete(work);
-    background.add(work);
-    work.then(over, over);
-  };
-  const platform = createAwsPlatform(env, track, clock.now);
+  const background = createBackground();
+  const platform = createAwsPlatform(env, background.track, clock.now);
   const log = createLog({ level: "info", write, now: clock.now });
   const counters = createEmf({ write, now: clock.now, namespace: env["HEDDLE_METRICS_NAMESPACE"] });
   const gateways = createGateways({
@@ -60,7 +56,7 @@ export const createRuntime = ({ env, readFile, write, clock = systemClock }: Run
     log,
     clock,
     finish: (time, used) => {
-      for (const work of background) time.waitUntil(work);
+      for (const work of background.works) time.waitUntil(work);
       const flush = async (): Promise<void> => used?.flush();
       return time.finish(() => flush().catch((cause: unknown) => log.error("usage could not be written", { cause })));
     },

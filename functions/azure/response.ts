@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { PassThrough } from "node:stream";
 import { ReadableStream } from "node:stream/web";
 import type { HttpResponseInit } from "@azure/functions";
+import { drained } from "../../lib/http/write.ts";
 import type { Headers, Reply } from "../../lib/model/call.ts";
 import { cookiesOf } from "../shared/cookies.ts";
 
@@ -10,18 +11,6 @@ const noBytes = new Uint8Array(0);
 
 /** WHATWG's `Response` throws for a body with these. */
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
-
-/** Resolves when the host can take more, or is gone. */
-const taken = (response: ServerResponse): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
 
 export type StreamOptions = {
   /** The library's own answer: undefined where it can't be told who takes the bytes. */
@@ -53,7 +42,7 @@ export const webStream = (through: PassThrough, { response, over }: StreamOption
           // The head leaves at once, though the first bytes may be far off.
           if (!begun && response?.headersSent === false) response.flushHeaders();
           begun = true;
-          if (response?.writableNeedDrain === true && !response.destroyed) await taken(response);
+          if (response?.writableNeedDrain === true) await drained(response);
           const { done, value } = await source.next();
           if (done !== true) return controller.enqueue(value);
         } catch {

@@ -5,6 +5,7 @@ import { timeIsOver } from "../../lib/model/deadline.ts";
 import { type Clock, systemClock } from "../../lib/routing/retry.ts";
 import { createLog, type Log } from "../../lib/telemetry/log.ts";
 import { createMetricLines } from "../../lib/telemetry/metric-lines.ts";
+import { createBackground } from "../shared/background.ts";
 import { type Environment, variable } from "../shared/environment.ts";
 import { createGateways } from "../shared/gateways.ts";
 import { type Bounds, type Lifetime, openLifetime } from "../shared/lifetime.ts";
@@ -72,15 +73,10 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
   const ending = new AbortController();
   const open = new Set<Lifetime>();
   /** What goes on behind its call. The process isn't frozen: only its end waits for it. */
-  const background = new Set<Promise<unknown>>();
-  const track = (work: Promise<unknown>): void => {
-    const over = (): void => void background.delete(work);
-    background.add(work);
-    work.then(over, over);
-  };
+  const background = createBackground();
   const log = createLog({ level: "info", write, now: clock.now });
   const env = withoutReferences(options.env, log);
-  const platform = createAzurePlatform(env, track, log, clock.now);
+  const platform = createAzurePlatform(env, background.track, log, clock.now);
   const lines = createMetricLines(write);
   const gateways = createGateways({
     env,
@@ -96,7 +92,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     draining: () => ending.signal.aborted,
   });
   const settled = async (): Promise<void> => {
-    while (open.size + background.size > 0) await clock.sleep(20, new AbortController().signal);
+    while (open.size + background.works.size > 0) await clock.sleep(20, new AbortController().signal);
   };
   return {
     gateway: gateways.newest,
@@ -119,7 +115,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
       const opened = {
         ...time,
         waitUntil: (work: Promise<unknown>) => {
-          track(work);
+          background.track(work);
           time.waitUntil(work);
         },
       };

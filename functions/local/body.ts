@@ -49,3 +49,14 @@ export const readBody = (
       if (!request.complete) fail(new GatewayError("cancelled", "The caller has gone."));
     });
   });
+
+/** Undefined where it has more bytes than `most`: it is read all the same. */
+export const readUpTo = async (request: IncomingMessage, most: number): Promise<Buffer | undefined> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size <= most) chunks.push(chunk as Buffer);
+  }
+  return size > most ? undefined : Buffer.concat(chunks);
+};

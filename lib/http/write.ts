@@ -39,8 +39,13 @@ const heartbeats = (writable: Writable, options: WriteOptions, last: () => numbe
 };
 
 /** Resolves true when the writable can take more, false when it is gone. */
-const drained = (writable: Writable): Promise<boolean> =>
+export const drained = (writable: Writable): Promise<boolean> =>
   new Promise((resolve) => {
+    // It may be closed already.
+    if (writable.destroyed) {
+      resolve(false);
+      return;
+    }
     const done = (alive: boolean) => (): void => {
       writable.off("drain", onDrain);
       writable.off("close", onClose);

@@ -1,10 +1,9 @@
 // events/azure/*.json: a request each, or what the admin endpoint takes; nobody's, and answered without a key by the echo provider.
 import { readFileSync, readdirSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type HttpEvent, readEvent, type RunEvent } from "../../functions/local/azure/replay.ts";
 import { messageId } from "../../lib/queues/queue.ts";
-import { dataFolder } from "../support/data.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { streamEnds, testAnswers } from "./answers.ts";
 
 const folder = new URL("../../events/azure/", import.meta.url).pathname;
 const names = readdirSync(folder).map((name) => name.replace(".json", ""));
@@ -38,48 +37,10 @@ test("what is neither is refused", () => {
     expect(() => readEvent(wrong)).toThrow('an event has "method" and "url", or "function" and "input"');
 });
 
-describe("a gateway without any key answers them", () => {
-  const data = dataFolder();
-  let gateway: TestGateway;
-  beforeAll(async () => {
-    gateway = await startGateway("", { HEDDLE_DATA: data.path });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    data.remove();
-  });
-  const send = async (name: string): Promise<Response> => {
+testAnswers(
+  (name) => {
     const { method, url, headers = {}, body } = readEvent(read(name)) as HttpEvent;
-    return fetch(new URL(url, gateway.url), {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-  };
-
-  test.each([
-    ["chat", "data: [DONE]"],
-    ["messages", "event: message_stop"],
-    ["responses", "event: response.completed"],
-    ["gemini", '"finishReason"'],
-  ])("%s, as a stream to its end", async (name, end) => {
-    const response = await send(name);
-    expect(response.status).toBe(200);
-    expect(response.headers.get("content-type")).toContain("text/event-stream");
-    const text = await response.text();
-    expect(text).toContain("Hello");
-    expect(text).toContain(end);
-  });
-
-  test("threads, with a new thread", async () => {
-    const response = await send("threads");
-    expect(response.status).toBe(201);
-    expect(await response.json()).toMatchObject({ title: "Hello", metadata: { from: "azure" } });
-  });
-
-  test("health", async () => {
-    const response = await send("health");
-    expect(response.status).toBe(200);
-    expect(await response.json()).toMatchObject({ status: "ok", service: "heddle" });
-  });
-});
+    return { method, path: url, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  },
+  { streams: streamEnds, from: "azure" },
+);

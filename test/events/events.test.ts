@@ -1,9 +1,8 @@
 // events/*.json are what Lambda sends: whole, nobody's, and answered without a key by the echo provider.
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dataFolder } from "../support/data.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { describe, expect, test } from "vitest";
+import { streamEnds, testAnswers } from "./answers.ts";
 
 const folder = new URL("../../events/", import.meta.url).pathname;
 const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
@@ -90,55 +89,20 @@ test("the REST API's event is a proxy event, its body base64 as all are binary",
   expect(JSON.parse(Buffer.from(event.body, "base64").toString("utf8"))).toMatchObject({ model: "echo/echo" });
 });
 
-describe("a gateway without any key answers them", () => {
-  const data = dataFolder();
-  let gateway: TestGateway;
-  beforeAll(async () => {
-    gateway = await startGateway("", { HEDDLE_DATA: data.path });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    data.remove();
-  });
-
-  const send = async (name: string): Promise<Response> => {
+testAnswers(
+  (name) => {
     const event = read(name) as UrlEvent | RestEvent;
     const isUrl = "rawPath" in event;
     const path = isUrl
       ? `${event.rawPath}${event.rawQueryString === "" ? "" : `?${event.rawQueryString}`}`
       : event.path;
     const { host: _host, Host: _Host, "content-length": _length, ...headers } = event.headers;
-    return fetch(`${gateway.url}${path}`, {
+    return {
       method: isUrl ? (event.requestContext.http["method"] ?? "") : event.httpMethod,
+      path,
       headers,
       ...(event.body === undefined ? {} : { body: Buffer.from(event.body, event.isBase64Encoded ? "base64" : "utf8") }),
-    });
-  };
-
-  test.each([
-    ["chat", "data: [DONE]"],
-    ["messages", "event: message_stop"],
-    ["responses", "event: response.completed"],
-    ["gemini", '"finishReason"'],
-    ["rest-api", "data: [DONE]"],
-  ])("%s, as a stream to its end", async (name, end) => {
-    const response = await send(name);
-    expect(response.status).toBe(200);
-    expect(response.headers.get("content-type")).toContain("text/event-stream");
-    const text = await response.text();
-    expect(text).toContain("Hello");
-    expect(text).toContain(end);
-  });
-
-  test("threads, with a new thread", async () => {
-    const response = await send("threads");
-    expect(response.status).toBe(201);
-    expect(await response.json()).toMatchObject({ title: "Hello", metadata: { from: "lambda" } });
-  });
-
-  test("health", async () => {
-    const response = await send("health");
-    expect(response.status).toBe(200);
-    expect(await response.json()).toMatchObject({ status: "ok", service: "heddle" });
-  });
-});
+    };
+  },
+  { streams: [...streamEnds, ["rest-api", "data: [DONE]"]], from: "lambda" },
+);

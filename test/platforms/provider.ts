@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { drained } from "../../lib/http/write.ts";
 
 /** A call as it arrived. */
 type Heard = {
@@ -47,17 +48,7 @@ const outOf = (response: ServerResponse): Out => ({
   },
   write: async (piece) => {
     if (response.destroyed) return false;
-    if (!response.write(piece))
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          response.off("drain", done);
-          response.off("close", done);
-          resolve();
-        };
-        response.once("drain", done);
-        response.once("close", done);
-      });
-    return !response.destroyed;
+    return response.write(piece) ? !response.destroyed : drained(response);
   },
   end: (piece) => void response.end(piece),
   reset: () => void response.socket?.resetAndDestroy(),

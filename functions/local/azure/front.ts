@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { drained } from "../../../lib/http/write.ts";
+import { readUpTo } from "../body.ts";
 import { addFrontEndHeaders, answeredHeaders, forwardedHeaders, headersOf, httpMetadata } from "./http-data.ts";
 import type { RpcData } from "./messages.ts";
 import { byPrecedence, decodePath, encodePath, matchRoute, type Route } from "./routes.ts";
@@ -34,34 +36,11 @@ export type FrontOptions = {
 
 export type Front = { url: string; stop: () => Promise<void> };
 
-const readBody = async (request: IncomingMessage, most: number): Promise<Buffer | undefined> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    if (size <= most) chunks.push(chunk as Buffer);
-  }
-  return size > most ? undefined : Buffer.concat(chunks);
-};
-
 /** A status and no body. */
 const answer = (response: ServerResponse, status: number): void => {
   if (response.headersSent) response.destroy();
   else if (!response.destroyed) response.writeHead(status, { "content-length": "0" }).end();
 };
-
-/** Resolves when the client can take more, or has gone. */
-const writable = (response: ServerResponse): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.once("drain", done);
-    response.once("close", done);
-    if (response.destroyed) done();
-  });
 
 type Forward = {
   target: HttpTarget;
@@ -108,7 +87,7 @@ const forward = async (agent: Agent, options: Forward): Promise<void> => {
       const more = response.write(chunk);
       chunks += 1;
       if (chunks === dropAfter) response.destroy();
-      if (!more) await writable(response);
+      if (!more) await drained(response);
       if (response.destroyed) throw new Error("The client has left");
     }
     if (!worker.complete) throw new Error("The worker's answer broke off");
@@ -125,7 +104,7 @@ export const startFront = async (options: FrontOptions): Promise<Front> => {
   const agent = new Agent({ keepAlive: true });
 
   const serveAdmin = async (name: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const text = ((await readBody(request, largestBody)) ?? Buffer.alloc(0)).toString("utf8");
+    const text = ((await readUpTo(request, largestBody)) ?? Buffer.alloc(0)).toString("utf8");
     try {
       answer(response, admin(name, JSON.parse(text)));
     } catch {
@@ -156,7 +135,7 @@ export const startFront = async (options: FrontOptions): Promise<Front> => {
     if (frontEnd) addFrontEndHeaders(headers, request);
     // A body whose length is told is read whole before anything else; one in chunks streams.
     const length = Number(request.headers["content-length"] ?? 0);
-    const body = length > 0 ? (length > largestBody ? undefined : await readBody(request, largestBody)) : undefined;
+    const body = length > 0 ? (length > largestBody ? undefined : await readUpTo(request, largestBody)) : undefined;
     if (length > 0 && body === undefined) return answer(response, 413);
     let worker: HttpTarget;
     try {

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
-import { UsageError } from "../cli/io.ts";
+import { readArguments } from "../cli/arguments.ts";
+import { eventKey, runCommand, say, toldToEnd } from "../command.ts";
 import { type FunctionsHost, type HostOptions, startHost, triggerOf } from "./host.ts";
 import { readEvent, replay } from "./replay.ts";
 import { readHostJson, readSettings } from "./settings.ts";
@@ -19,43 +19,22 @@ const usage = `npm run azure [-- [event file] [options]]
   --drop-after N    the client leaves after N chunks
 `;
 
-const whole = (name: string, value: string): number => {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 0) throw new UsageError(`--${name} must be a whole number, not ${value}`);
-  return number;
-};
-
 const read = (args: readonly string[]) => {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        port: { type: "string", default: "7071" },
-        app: { type: "string", default: "." },
-        timeout: { type: "string", default: "230" },
-        "drop-after": { type: "string", default: "0" },
-        help: { type: "boolean", default: false },
-      },
-    });
-    if (positionals.length > 1) throw new UsageError("one event file at most");
-    return {
-      file: positionals[0],
-      help: values.help,
-      port: whole("port", values.port),
-      appFolder: resolve(values.app),
-      timeoutMs: whole("timeout", values.timeout) * 1000,
-      dropAfter: whole("drop-after", values["drop-after"]),
-    };
-  } catch (error) {
-    throw error instanceof UsageError ? error : new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const text = { type: "string" } as const;
+  const given = readArguments(
+    args,
+    { port: text, app: text, timeout: text, "drop-after": text, help: { type: "boolean" } },
+    ["event file?"],
+  );
+  return {
+    file: given.words[0],
+    help: given.flag("help"),
+    port: given.whole("port") ?? 7071,
+    appFolder: resolve(given.text("app") ?? "."),
+    timeoutMs: (given.whole("timeout") ?? 230) * 1000,
+    dropAfter: given.whole("drop-after") ?? 0,
+  };
 };
-
-/** The key that the events in events/azure come with. */
-const eventKey = "example-key-for-local-invocations-only";
-
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** What there is to call, as `func start` lists it. */
 const list = ({ url, functions }: FunctionsHost, prefix: string): void => {
@@ -112,17 +91,9 @@ const run = async (): Promise<number> => {
   list(host, readHostJson(appFolder).extensions?.http?.routePrefix ?? "api");
   if (settings["HEDDLE_ADMIN_KEY"] === undefined && !existsSync(resolve(appFolder, "heddle.yaml")))
     say("It knows no key yet: set HEDDLE_ADMIN_KEY, or write a heddle.yaml.");
-  await new Promise<void>((done) => {
-    process.once("SIGINT", done);
-    process.once("SIGTERM", done);
-  });
+  await toldToEnd();
   await host.stop();
   return 0;
 };
 
-try {
-  process.exitCode = await run();
-} catch (error) {
-  say(error instanceof UsageError ? `${error.message}\n\n${usage}` : String(error));
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runCommand(run, usage);

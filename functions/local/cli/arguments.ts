@@ -22,6 +22,8 @@ export type Given = {
   flag: (name: string) => boolean;
   /** A number that is not negative. */
   number: (name: string) => number | undefined;
+  /** A whole number that is not negative. */
+  whole: (name: string) => number | undefined;
   /** What stands without an option, all of it named: `<id>`. */
   words: readonly string[];
 };
@@ -42,6 +44,12 @@ const reader = (values: Readonly<Record<string, unknown>>, words: readonly strin
       const value = text(name);
       if (value === undefined) return undefined;
       if (!/^\d+(?:\.\d+)?$/.test(value)) throw new UsageError(`--${name}: expected a number`);
+      return Number(value);
+    },
+    whole: (name) => {
+      const value = text(name);
+      if (value === undefined) return undefined;
+      if (!/^\d+$/.test(value)) throw new UsageError(`--${name} must be a whole number, not ${value}`);
       return Number(value);
     },
     words,

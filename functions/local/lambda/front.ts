@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { drained } from "../../../lib/http/write.ts";
+import { readUpTo } from "../body.ts";
 import type { LocalFunction } from "./function.ts";
 import type { Receiver } from "./instance.ts";
 import { createPreludeDecoder, decodeWhole, type Head, integrationType } from "./prelude.ts";
@@ -19,17 +21,6 @@ export type FrontOptions = {
 
 export type Front = { url: string; stop: () => Promise<void> };
 
-/** The body, or undefined where it is larger than Lambda takes. */
-const readBody = async (request: IncomingMessage): Promise<Buffer | undefined> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    if (size <= largestBody) chunks.push(chunk as Buffer);
-  }
-  return size > largestBody ? undefined : Buffer.concat(chunks);
-};
-
 const writeHead = (response: ServerResponse, { status, headers }: Head, requestId: string): void => {
   const distinct: Record<string, string | string[]> = { "x-amzn-requestid": requestId };
   for (const [name, value] of headers) {
@@ -42,18 +33,6 @@ const writeHead = (response: ServerResponse, { status, headers }: Head, requestI
   response.flushHeaders();
 };
 
-/** Resolves when the client can take more, or has gone. */
-const writable = (response: ServerResponse): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.once("drain", done);
-    response.once("close", done);
-  });
-
 /** Puts an answer of the function on an HTTP response. The function is heard to its end even where nobody listens any more. */
 const receiverFor = (response: ServerResponse, requestId: string, dropAfter: number): Receiver => {
   let whole: Buffer[] | undefined;
@@ -64,7 +43,7 @@ const receiverFor = (response: ServerResponse, requestId: string, dropAfter: num
     const more = response.write(body);
     left -= 1;
     if (left === 0) response.destroy();
-    else if (!more) await writable(response);
+    else if (!more) await drained(response);
   };
   return {
     start: (contentType, streams) => {
@@ -100,7 +79,7 @@ const refuse = (response: ServerResponse, status: number, message: string): void
 /** Listens on 127.0.0.1. */
 export const startFront = async (target: LocalFunction, options: FrontOptions): Promise<Front> => {
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = await readBody(request);
+    const body = await readUpTo(request, largestBody);
     if (body === undefined) {
       refuse(response, 413, "Request Entity Too Large");
       return;

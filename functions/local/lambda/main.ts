@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
-import { UsageError } from "../cli/io.ts";
+import { readArguments } from "../cli/arguments.ts";
+import { eventKey, runCommand, say, toldToEnd } from "../command.ts";
 import { createFunction, type LocalFunction } from "./function.ts";
 import { startFront } from "./front.ts";
 import type { QueueSource } from "./queue-source.ts";
@@ -24,43 +24,34 @@ const usage = `npm run lambda [-- [event file] [options]]
   --dist FOLDER     where the bundles are (dist)
 `;
 
-const whole = (name: string, value: string): number => {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 0) throw new UsageError(`--${name} must be a whole number, not ${value}`);
-  return number;
-};
-
 const read = (args: readonly string[]) => {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        port: { type: "string", default: "8788" },
-        function: { type: "string" },
-        memory: { type: "string", default: "512" },
-        timeout: { type: "string", default: "900" },
-        cold: { type: "boolean", default: false },
-        "drop-after": { type: "string", default: "0" },
-        dist: { type: "string", default: "dist" },
-        help: { type: "boolean", default: false },
-      },
-    });
-    if (positionals.length > 1) throw new UsageError("one event file at most");
-    return {
-      file: positionals[0],
-      help: values.help,
-      name: values.function,
-      port: whole("port", values.port),
-      memoryMb: whole("memory", values.memory),
-      timeoutMs: whole("timeout", values.timeout) * 1000,
-      cold: values.cold,
-      dropAfter: whole("drop-after", values["drop-after"]),
-      dist: resolve(values.dist),
-    };
-  } catch (error) {
-    throw error instanceof UsageError ? error : new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean" } as const;
+  const given = readArguments(
+    args,
+    {
+      port: text,
+      function: text,
+      memory: text,
+      timeout: text,
+      cold: flag,
+      "drop-after": text,
+      dist: text,
+      help: flag,
+    },
+    ["event file?"],
+  );
+  return {
+    file: given.words[0],
+    help: given.flag("help"),
+    name: given.text("function"),
+    port: given.whole("port") ?? 8788,
+    memoryMb: given.whole("memory") ?? 512,
+    timeoutMs: (given.whole("timeout") ?? 900) * 1000,
+    cold: given.flag("cold"),
+    dropAfter: given.whole("drop-after") ?? 0,
+    dist: resolve(given.text("dist") ?? "dist"),
+  };
 };
 
 /** The function that an event is meant for, by what sends such events. */
@@ -73,11 +64,6 @@ const functionFor = (event: unknown): string => {
 
 const environment = (): Record<string, string> =>
   Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-
-/** The key that the events in events/ come with. */
-const eventKey = "example-key-for-local-invocations-only";
-
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** Loaded where there is a queue: it brings an SDK. */
 const workFrom = async (url: string, worker: LocalFunction): Promise<QueueSource> => {
@@ -132,19 +118,11 @@ const run = async (): Promise<number> => {
   const queue = process.env["HEDDLE_QUEUE_URL"];
   const worker = queue === undefined ? undefined : open("worker");
   const source = worker === undefined || queue === undefined ? undefined : await workFrom(queue, worker);
-  await new Promise<void>((done) => {
-    process.once("SIGINT", done);
-    process.once("SIGTERM", done);
-  });
+  await toldToEnd();
   await front.stop();
   await source?.stop();
   await Promise.all([target.stop(), worker?.stop()]);
   return 0;
 };
 
-try {
-  process.exitCode = await run();
-} catch (error) {
-  say(error instanceof UsageError ? `${error.message}\n\n${usage}` : String(error));
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runCommand(run, usage);

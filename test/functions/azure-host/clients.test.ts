@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestFunctions } from "../../support/azure.ts";
 import { type Client, clients } from "../../support/clients.ts";
 import { until } from "../../support/gateway.ts";
-import { buildApp, faults, type FunctionApp, keysYaml } from "./bundles.ts";
+import { keysYaml } from "../clouds/app.ts";
+import { buildApp, faults, type FunctionApp } from "./bundles.ts";
 
 let app: FunctionApp;
 let functions: TestFunctions;

@@ -5,10 +5,10 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestFunctions } from "../../support/azure.ts";
 import { until } from "../../support/gateway.ts";
-import { buildApp, faults, type FunctionApp, key, keysYaml, linesOf } from "./bundles.ts";
+import { key, keysYaml } from "../clouds/app.ts";
+import { call, json, type Json, newThread } from "../clouds/calls.ts";
+import { buildApp, faults, type FunctionApp, linesOf } from "./bundles.ts";
 import { hurried, startStores, type Stores } from "./stores.ts";
-
-type Json = Record<string, unknown>;
 
 /** About two seconds of words; answers end after one. */
 const long = "[[pace 50]] [[long 40]] Say it slowly";
@@ -57,36 +57,12 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
     await stores.stop();
   });
 
-  const call = (
-    at: TestFunctions,
-    method: string,
-    path: string,
-    body?: unknown,
-    headers: Record<string, string> = {},
-  ): Promise<Response> =>
-    fetch(`${at.url}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${key}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      // So that what hangs is told by its call.
-      signal: AbortSignal.timeout(40_000),
-    });
-  const json = async (at: TestFunctions, path: string): Promise<Json> =>
-    (await (await call(at, "GET", path)).json()) as Json;
-  const newThread = async (id: string): Promise<void> => {
-    expect((await call(other, "POST", "/v1/threads", { id })).status).toBe(201);
-  };
-
   describe("the host's time", () => {
     test.concurrent.each(Object.keys(wires))(
       "%s: the wire's own end tells the way to the rest, and that goes on where it broke off",
       async (wire) => {
         const { path, body, end } = wires[wire] ?? { path: "", body: {}, end: /^$/ };
-        await newThread(wire);
+        await newThread(other, wire);
         const response = await call(short, "POST", path, body, { "heddle-thread": wire });
         const run = response.headers.get("heddle-run");
         // A body that was cut would reject.
@@ -100,7 +76,7 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
           pieces.push(text);
           text = await (await call(short, "GET", way)).text();
         }
-        expect((await json(other, `/v1/threads/${wire}/runs/${run}`))["status"]).toBe("completed");
+        expect((await json(other, "GET", `/v1/threads/${wire}/runs/${run}`))["status"]).toBe("completed");
         // Each piece without its end: the error, and before it what Anthropic's wire closes.
         const error =
           /(?:event: content_block_stop\n[^\n]+\n\n)?(?:event: error\n)?data: [^\n]*The time for this answer[^]*$/;
@@ -111,7 +87,7 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
     );
 
     test.concurrent("a run's own events: by Last-Event-ID, as a browser's EventSource asks", async () => {
-      await newThread("native");
+      await newThread(other, "native");
       const path = "/v1/threads/native/runs";
       const first = await call(short, "POST", path, { model: "echo/echo", input: long, stream: true, run_id: "slow" });
       let text = await first.text();
@@ -153,18 +129,18 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
   });
 
   test("a process that is killed: the sweeper ends its run, and the thread goes on", async () => {
-    await newThread("killed");
+    await newThread(other, "killed");
     const path = "/v1/threads/killed/runs";
     const asked = { model: "echo/echo", input: "[[pace 100]] [[long 400]]", stream: true, run_id: "lost" };
     const doomed = await app.start({ hostJson: hurried, triggers: false });
     const response = await call(doomed, "POST", path, asked);
     await response.body?.getReader().read();
     await doomed.kill();
-    expect((await json(other, `${path}/lost`))["status"]).toBe("in_progress");
+    expect((await json(other, "GET", `${path}/lost`))["status"]).toBe("in_progress");
     let status: unknown;
     for (let tries = 0; tries < 60 && status !== "expired"; tries += 1) {
       expect((await other.run("sweeper")).error).toBeUndefined();
-      ({ status } = await json(other, `${path}/lost`));
+      ({ status } = await json(other, "GET", `${path}/lost`));
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     expect(status).toBe("expired");
@@ -175,7 +151,7 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
   });
 
   test("a process that is killed while it works a job: the message comes again, and is done with", async () => {
-    await newThread("job");
+    await newThread(other, "job");
     const path = "/v1/threads/job/runs";
     const queue = await stores.createQueue("heddle-slow");
     const env = { HEDDLE_QUEUE: "heddle-slow" };
@@ -187,18 +163,18 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
     const executed = (): number => working.logs.filter((line) => line.startsWith("Executed 'Functions.worker'")).length;
     let status: unknown;
     for (let tries = 0; tries < 100 && status !== "expired" && status !== "completed"; tries += 1) {
-      ({ status } = await json(other, `${path}/again`));
+      ({ status } = await json(other, "GET", `${path}/again`));
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     expect(status).toMatch(/expired|completed/);
     await until(() => executed() >= 2, "the message is done with");
     await expect.poll(async () => (await queue.getProperties()).approximateMessagesCount).toBe(0);
-    const usage = await json(other, "/v1/threads/job/usage");
+    const usage = await json(other, "GET", "/v1/threads/job/usage");
     expect((usage["data"] as Json[]).length).toBe(1);
   });
 
   test("a process that is told to end: its streams end well, its runs are stored, its usage is written", async () => {
-    await newThread("ending");
+    await newThread(other, "ending");
     const path = "/v1/threads/ending/runs";
     const leaving = await app.start({ hostJson: hurried, triggers: false });
     const before = await leaving.pid();
@@ -218,8 +194,8 @@ describe("runs outlive answers", { timeout: 60_000 }, () => {
     const [events, stream] = await texts;
     expect(events).toContain("event: error");
     expect(stream).toMatch(/event: error\ndata: .+\n\n$/);
-    expect((await json(other, `${path}/cut`))["status"]).toBe("failed");
-    const usage = await json(other, "/v1/threads/ending/usage");
+    expect((await json(other, "GET", `${path}/cut`))["status"]).toBe("failed");
+    const usage = await json(other, "GET", "/v1/threads/ending/usage");
     expect((usage["data"] as Json[]).length).toBe(1);
     expect((await call(leaving, "GET", "/health")).status).toBe(200);
     expect(await leaving.pid()).not.toBe(before);

@@ -4,7 +4,8 @@ import { type IncomingMessage, request as openRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startFunctions, type TestFunctions } from "../../support/azure.ts";
 import { startUpstream, type TestUpstream } from "../../support/gateway.ts";
-import { buildApp, faults, type FunctionApp, key } from "./bundles.ts";
+import { key } from "../clouds/app.ts";
+import { buildApp, faults, type FunctionApp } from "./bundles.ts";
 
 const mb = 1024 * 1024;
 const whole = 300 * mb;

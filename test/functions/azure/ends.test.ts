@@ -1,18 +1,11 @@
 // How answers of the function app end: slow readers, callers that leave, time that is over, a process that ends.
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { dataFolder } from "../../support/data.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../../support/gateway.ts";
-import { type FakeHost, startFakeHost } from "./fake-host.ts";
+import { type App, key, startApp } from "./app.ts";
 
-const folder = dataFolder();
-const key = "hd-a-fake-key-of-the-configuration";
-const before = { ...process.env };
-const written: string[] = [];
-let host: FakeHost;
+let app: App;
 
 /** What the upstream has been asked, and what it may go on with. */
 const streams: ServerResponse[] = [];
@@ -30,28 +23,18 @@ const upstream = createServer((request, response) => {
 beforeAll(async () => {
   await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
   const { port } = upstream.address() as AddressInfo;
-  const path = join(folder.path, "models.yaml");
-  writeFileSync(
-    path,
-    `auth: { keys: [{ name: app, key: ${key} }] }\nproviders: { openai: { baseUrl: "http://127.0.0.1:${port}/v1", apiKey: fake } }`,
-  );
-  Object.assign(process.env, { HEDDLE_CONFIG: path, HEDDLE_ENV: "staging", HEDDLE_HTTP_SECONDS: "2" });
-  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    written.push(String(chunk));
-    return true;
+  app = await startApp(`providers: { openai: { baseUrl: "http://127.0.0.1:${port}/v1", apiKey: fake } }`, {
+    HEDDLE_HTTP_SECONDS: "2",
   });
-  host = await startFakeHost(() => import("../../../functions/azure/index.ts"));
 });
 afterAll(() => {
-  vi.restoreAllMocks();
-  process.env = before;
-  folder.remove();
+  app.restore();
   upstream.closeAllConnections();
   upstream.close();
 });
 
 const ask = (drop = false): Promise<{ text: string; status: number }> =>
-  host.call({
+  app.host.call({
     path: "/v1/chat/completions",
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
     body: JSON.stringify({ model: "openai/m", stream: true, messages: [{ role: "user", content: "hi" }] }),
@@ -64,8 +47,8 @@ describe("an answer", () => {
     expect(got.text).toContain("one ");
     const stream = streams.at(-1);
     await until(() => stream?.destroyed === true, "the upstream was let go");
-    await host.idle();
-    await until(() => written.join("").includes('"disconnected":true'), "the record is written");
+    await app.host.idle();
+    await until(() => app.written.join("").includes('"disconnected":true'), "the record is written");
   });
 
   test("whose time is over ends with the wire's own error, before the host cuts it", async () => {
@@ -73,14 +56,14 @@ describe("an answer", () => {
     expect(got.status).toBe(200);
     expect(got.text).toContain("one ");
     expect(got.text).toContain('"error"');
-    await host.idle();
+    await app.host.idle();
   });
 
   test("of a process that ends is ended, and so is the process's work", async () => {
     const asked = ask();
     const count = streams.length;
     await until(() => streams.length > count, "the upstream was asked");
-    await Promise.all([host.terminate(), asked.then(({ text }) => expect(text).toContain('"error"'))]);
-    await host.idle();
+    await Promise.all([app.host.terminate(), asked.then(({ text }) => expect(text).toContain('"error"'))]);
+    await app.host.idle();
   });
 });

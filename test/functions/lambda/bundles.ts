@@ -1,29 +1,10 @@
 // The functions as they are deployed, built for a test file, and what they run on.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleLambda } from "../../../scripts/bundle.ts";
 import { startLambda, type TestLambda, type TestLambdaOptions } from "../../support/lambda.ts";
-
-export const key = "fake-client-key-0123456789";
-
-/** `upstream`: where scripted providers answer. */
-const yamlOf = (upstream: string): string => `
-providers:
-  openai:
-    baseUrl: ${upstream}/v1
-    apiKey: fake-openai-key
-  anthropic:
-    baseUrl: ${upstream}
-    apiKey: fake-anthropic-key
-auth:
-  mode: keys
-  keys:
-    - name: test
-      key: ${key}
-cors:
-  origins: ["https://app.example"]
-`;
+import { type Instance, keepIn, writeConfig } from "../clouds/app.ts";
 
 export type Functions = {
   start: (name: "gateway" | "worker" | "sweeper", options?: TestLambdaOptions) => Promise<TestLambda>;
@@ -39,25 +20,21 @@ export const buildFunctions = async (
 ): Promise<Functions> => {
   const out = mkdtempSync(join(tmpdir(), "heddle-lambda-"));
   const config = join(out, "heddle.yaml");
-  writeFileSync(config, yamlOf(upstream));
+  writeConfig(config, upstream);
   await Promise.all(names.map((name) => bundleLambda(out, name)));
-  const started: TestLambda[] = [];
+  const { keep, stop } = keepIn<TestLambda>(out);
   return {
-    start: async (name, options = {}) => {
-      const lambda = await startLambda(entry, join(out, "aws", name), {
-        ...options,
-        env: { HEDDLE_CONFIG: config, AWS_REGION: "eu-west-1", ...env, ...options.env },
-      });
-      started.push(lambda);
-      return lambda;
-    },
-    stop: async () => {
-      await Promise.all(started.map((lambda) => lambda.stop()));
-      rmSync(out, { recursive: true, force: true });
-    },
+    start: async (name, options = {}) =>
+      keep(
+        await startLambda(entry, join(out, "aws", name), {
+          ...options,
+          env: { HEDDLE_CONFIG: config, AWS_REGION: "eu-west-1", ...env, ...options.env },
+        }),
+      ),
+    stop,
   };
 };
 
 /** What the runtime takes for a fault of the function: there must be none. */
-export const faults = ({ logs }: TestLambda): string[] =>
+export const faults = ({ logs }: Pick<Instance, "logs">): string[] =>
   logs.filter((line) => /Invoke Error|Unhandled|Uncaught|Status: error|not finished/.test(line));

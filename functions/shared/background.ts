@@ -1,0 +1,20 @@
+// What a process does behind its calls: each piece of work until it is over.
+
+export type Background = {
+  /** What is under way. */
+  works: ReadonlySet<Promise<unknown>>;
+  /** Whether it fails is its own affair. */
+  track: (work: Promise<unknown>) => void;
+};
+
+export const createBackground = (): Background => {
+  const works = new Set<Promise<unknown>>();
+  return {
+    works,
+    track: (work) => {
+      const over = (): void => void works.delete(work);
+      works.add(work);
+      work.then(over, over);
+    },
+  };
+};
