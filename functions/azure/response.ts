@@ -116,7 +116,8 @@ export const initOf = (
 ): HttpResponseInit => {
   const status = reply.status >= 200 && reply.status <= 599 ? reply.status : 502;
   const headers = headersOf(reply.headers);
-  if (body instanceof Uint8Array && !bodiless.has(status)) headers["content-length"] ??= String(body.length);
+  // Of an answer to HEAD the length isn't known here, and is not 0.
+  if (body instanceof Uint8Array && body.length > 0) headers["content-length"] ??= String(body.length);
   const init: HttpResponseInit = { status, headers, ...(body === noBytes ? {} : { body }) };
   const cookies = reply.headers["set-cookie"];
   if (cookies === undefined) return init;
