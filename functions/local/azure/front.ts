@@ -1,9 +1,9 @@
 // The host's HTTP side: finds the function that a request is for, invokes it, and passes request and answer on, byte by byte.
 import { once } from "node:events";
-import { Agent, createServer, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { Agent, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
 import { drained } from "../../../lib/http/write.ts";
 import { readUpTo } from "../body.ts";
+import { type Front, listen } from "../front.ts";
 import { addFrontEndHeaders, answeredHeaders, forwardedHeaders, headersOf, httpMetadata } from "./http-data.ts";
 import type { RpcData } from "./messages.ts";
 import { byPrecedence, decodePath, encodePath, matchRoute, type Route } from "./routes.ts";
@@ -33,8 +33,6 @@ export type FrontOptions = {
   /** Leaves the worker's answer after so many chunks, as a client does that goes away; 0: never. */
   dropAfter: number;
 };
-
-export type Front = { url: string; stop: () => Promise<void> };
 
 /** A status and no body. */
 const answer = (response: ServerResponse, status: number): void => {
@@ -168,19 +166,16 @@ export const startFront = async (options: FrontOptions): Promise<Front> => {
     if (!response.writableEnded && (!way || error !== undefined)) answer(response, 500);
   };
 
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    response.on("error", () => undefined);
+  const front = await listen(options.port, (request, response) => {
     const late = setTimeout(() => answer(response, 504), timeoutMs);
     response.once("close", () => clearTimeout(late));
     serve(request, response).catch(() => answer(response, 500));
-  }).listen(options.port, "127.0.0.1");
-  await once(server, "listening");
+  });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: front.url,
     stop: async () => {
-      server.closeAllConnections();
       agent.destroy();
-      await new Promise((resolve) => server.close(resolve));
+      await front.stop();
     },
   };
 };

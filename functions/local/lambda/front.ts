@@ -1,9 +1,8 @@
 // A Function URL on this machine: HTTP in, the function's streamed answer out, chunk by chunk. What neither `sam` nor any emulator serves (F58).
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { drained } from "../../../lib/http/write.ts";
 import { readUpTo } from "../body.ts";
+import { type Front, listen } from "../front.ts";
 import type { LocalFunction } from "./function.ts";
 import type { Receiver } from "./instance.ts";
 import { createPreludeDecoder, decodeWhole, type Head, integrationType } from "./prelude.ts";
@@ -18,8 +17,6 @@ export type FrontOptions = {
   /** Leaves the client after so many chunks of an answer's body, and lets the function run on (F54). */
   dropAfter?: number;
 };
-
-export type Front = { url: string; stop: () => Promise<void> };
 
 const writeHead = (response: ServerResponse, { status, headers }: Head, requestId: string): void => {
   const distinct: Record<string, string | string[]> = { "x-amzn-requestid": requestId };
@@ -77,7 +74,7 @@ const refuse = (response: ServerResponse, status: number, message: string): void
 };
 
 /** Listens on 127.0.0.1. */
-export const startFront = async (target: LocalFunction, options: FrontOptions): Promise<Front> => {
+export const startFront = (target: LocalFunction, options: FrontOptions): Promise<Front> => {
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readUpTo(request, largestBody);
     if (body === undefined) {
@@ -92,16 +89,7 @@ export const startFront = async (target: LocalFunction, options: FrontOptions): 
     if (response.headersSent) response.destroy();
     else refuse(response, 502, "Internal Server Error");
   };
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    response.on("error", () => undefined);
+  return listen(options.port, (request, response) => {
     serve(request, response).catch(() => response.destroy());
-  }).listen(options.port, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  });
 };

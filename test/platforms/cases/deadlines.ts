@@ -1,9 +1,10 @@
 // Answers that must end by a time: each wire's own clean end, or a 504 where nothing was said yet.
 import { expect } from "vitest";
 import { rawWires } from "../../support/wires.ts";
-import { callOf, heartbeats, wireIds, withoutHeartbeats, wordOf } from "../calls.ts";
+import { callOf, wireIds, withoutHeartbeats, wordOf } from "../calls.ts";
 import { ask, open } from "../client.ts";
 import { type Case, type Facts, type Holds, key, type PlatformUnderTest, type Topic } from "../platform.ts";
+import { staysAlive } from "./streaming.ts";
 
 const shortOf = async (under: PlatformUnderTest): Promise<PlatformUnderTest> => {
   const short = await under.short?.();
@@ -127,19 +128,7 @@ const ofRuns = (deadline: NonNullable<Facts["deadline"]>): Case => ({
 const noEnd: Case = {
   name: "no answer has to end by a time: the process lives on, and so does a stream that is kept alive",
   run: async (under) => {
-    const wire = "openai-chat";
-    const { begin, end } = rawWires[wire];
-    const gate = Promise.withResolvers<void>();
-    const { model } = under.provider.play(async (out) => {
-      out.head(200, { "content-type": "text/event-stream" });
-      await out.write(begin);
-      await gate.promise;
-      out.end(end);
-    });
-    const answer = await open(under.url, callOf(wire, model, { stream: true }));
-    await answer.until((text) => heartbeats(wire, text) >= 20);
-    gate.resolve();
-    expect(withoutHeartbeats(wire, (await answer.end()).text)).toBe(begin + end);
+    await staysAlive(under, "openai-chat", 20);
     expect(under.short).toBeUndefined();
   },
 };

@@ -1,14 +1,32 @@
 // Streams: each piece leaves as it comes, silence is kept alive, nothing is lost, nothing is gathered.
 import { expect } from "vitest";
+import type { ClientWireId } from "../../../lib/model/wire-id.ts";
 import { rawWires } from "../../support/wires.ts";
 import { callOf, heartbeats, wireIds, withoutHeartbeats, wordOf } from "../calls.ts";
 import { open } from "../client.ts";
-import type { Case, Topic } from "../platform.ts";
+import type { Case, PlatformUnderTest, Topic } from "../platform.ts";
 import { streams } from "../provider.ts";
 
 const words = ["warp", "weft", "shed", "pick", "beat"];
 
-const perWire = (wire: (typeof wireIds)[number]): Case[] => [
+/** A stream that says nothing until it has had so many heartbeats, and is whole in the end. */
+export const staysAlive = async (under: PlatformUnderTest, wire: ClientWireId, beats: number): Promise<void> => {
+  const gate = Promise.withResolvers<void>();
+  const { begin, end } = rawWires[wire];
+  const { model } = under.provider.play(async (out) => {
+    out.head(200, { "content-type": "text/event-stream" });
+    await out.write(begin);
+    await gate.promise;
+    out.end(end);
+  });
+  const answer = await open(under.url, callOf(wire, model, { stream: true }));
+  await answer.until((text) => heartbeats(wire, text) >= beats);
+  gate.resolve();
+  const { text } = await answer.end();
+  expect(withoutHeartbeats(wire, text)).toBe(begin + end);
+};
+
+const perWire = (wire: ClientWireId): Case[] => [
   {
     name: `${wire}: the first piece is there before the second exists, and so on to the last`,
     run: async (under) => {
@@ -40,21 +58,7 @@ const perWire = (wire: (typeof wireIds)[number]): Case[] => [
   },
   {
     name: `${wire}: a silent stream gets heartbeats, between events alone (F9)`,
-    run: async (under) => {
-      const gate = Promise.withResolvers<void>();
-      const { begin, end } = rawWires[wire];
-      const { model } = under.provider.play(async (out) => {
-        out.head(200, { "content-type": "text/event-stream" });
-        await out.write(begin);
-        await gate.promise;
-        out.end(end);
-      });
-      const answer = await open(under.url, callOf(wire, model, { stream: true }));
-      await answer.until((text) => heartbeats(wire, text) >= 3);
-      gate.resolve();
-      const { text } = await answer.end();
-      expect(withoutHeartbeats(wire, text)).toBe(begin + end);
-    },
+    run: (under) => staysAlive(under, wire, 3),
   },
   {
     name: `${wire}: what comes in odd pieces goes out whole and in order`,
