@@ -271,7 +271,11 @@ export const createAccounting = (services: AccountingServices): Accounting => {
       const entry = reached ? entryOf(record, caller, thread, now(), version) : undefined;
       if (permit !== undefined) return permit.settle(entry);
       if (entry === undefined || table === undefined) return undefined;
-      if (ready !== undefined) return ready.add(entry);
+      if (ready !== undefined) {
+        const added = ready.add(entry);
+        // Where the process lives on nobody waits for the block, whose promise would keep all of the call in memory until then: `flush` does.
+        return services.immediate ? added : undefined;
+      }
       // The first answer goes out before anything is loaded for its entry.
       const first = async (): Promise<void> => {
         await new Promise((resolve) => setImmediate(resolve));
