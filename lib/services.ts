@@ -1,5 +1,6 @@
 // What the gateway works with: every part made once, of the configuration and of what the platform brings.
 import { toGatewayError } from "./model/error.ts";
+import { once } from "./model/once.ts";
 import type { Usage } from "./model/usage.ts";
 import { createChat, createPreparer, forwardedHeaders } from "./chat.ts";
 import { createMeter, type Meter, type MeterStart } from "./chat/meter.ts";
@@ -75,17 +76,13 @@ export type Services = {
   draining: () => boolean;
 };
 
-/** Opened once, at the first call that needs it; a failure is told each time, not kept. */
-const once = <T>(open: () => Promise<T>): (() => Promise<T>) => {
-  let opening: Promise<T> | undefined;
-  return () => {
-    opening ??= open().catch((thrown: unknown) => {
-      opening = undefined;
+/** As `once`; what fails is told as an error of the gateway's. */
+const openedOnce = <T>(open: () => Promise<T>): (() => Promise<T>) =>
+  once(() =>
+    open().catch((thrown: unknown) => {
       throw toGatewayError(thrown);
-    });
-    return opening;
-  };
-};
+    }),
+  );
 
 const threadsOf = (
   storage: (() => Promise<Storage>) | undefined,
@@ -94,14 +91,14 @@ const threadsOf = (
 ): (() => Promise<Threads>) | undefined =>
   storage === undefined
     ? undefined
-    : once(async () => {
+    : openedOnce(async () => {
         const [{ openThreads }, opened] = await Promise.all([import("./turns/open.ts"), storage()]);
         return openThreads(opened, models, limits);
       });
 
 export const createServices = (platform: Platform, config: HeddleConfig): Services => {
   const clock = platform.clock ?? systemClock;
-  const storage = platform.storage === undefined ? undefined : once(platform.storage);
+  const storage = platform.storage === undefined ? undefined : openedOnce(platform.storage);
   const table = storage === undefined ? undefined : async (): Promise<Table> => (await storage()).table;
   const registry = createRegistry(config.providers, { transport: platform.transport, now: clock.now });
   const resolve = createResolver({

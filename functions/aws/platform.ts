@@ -1,9 +1,10 @@
 // What a function on AWS works with: DynamoDB, SQS, S3 and one secret. Each client is made once a process, and its SDK loaded when it is first used.
 import type { Blobs } from "../../lib/blobs/blobs.ts";
+import { once } from "../../lib/model/once.ts";
 import type { SqsQueue } from "../../lib/queues/sqs.ts";
 import { createJsonSecret, type JsonSecret } from "../../lib/secrets/secrets-manager.ts";
 import type { Storage } from "../../lib/turns/services.ts";
-import { type Environment, once, variable } from "../shared/environment.ts";
+import { type Environment, variable } from "../shared/environment.ts";
 
 export type AwsPlatform = {
   /** Undefined without HEDDLE_TABLE: nothing is kept then. */

@@ -1,13 +1,14 @@
 // What a function on Azure works with: Cosmos DB, a queue and blobs of Azure Storage, Key Vault. Each client is made once a process, and its SDK
 // loaded when it is first used. Connection strings and keys are for emulators: in Azure the managed identity is all there is.
 import type { Blobs } from "../../lib/blobs/blobs.ts";
+import { once } from "../../lib/model/once.ts";
 import type { Queue } from "../../lib/queues/queue.ts";
 import { createKeyVault } from "../../lib/secrets/key-vault.ts";
 import type { MemberSecrets } from "../../lib/secrets/secrets.ts";
 import type { Log } from "../../lib/telemetry/log.ts";
 import type { JobCounts } from "../../lib/telemetry/measures.ts";
 import type { Storage } from "../../lib/turns/services.ts";
-import { type Environment, once, variable } from "../shared/environment.ts";
+import { type Environment, variable } from "../shared/environment.ts";
 
 export type AzurePlatform = {
   /** Undefined without HEDDLE_COSMOS_ENDPOINT: nothing is kept then. */

@@ -9,6 +9,7 @@ import { createBackground } from "../shared/background.ts";
 import { type Environment, variable } from "../shared/environment.ts";
 import { createGateways } from "../shared/gateways.ts";
 import { type Bounds, type Lifetime, openLifetime } from "../shared/lifetime.ts";
+import { within } from "../shared/within.ts";
 import type { Connections } from "./connections.ts";
 import { createAzurePlatform, withoutReferences } from "./platform.ts";
 import { createRoom, type Held, roomForBodies } from "./room.ts";
@@ -57,15 +58,6 @@ const boundsOf = (env: Environment): Bounds => {
   const answerMs = (given > 0 && given <= answerSeconds ? given : answerSeconds) * 1_000;
   const cutMs = answerMs + Math.min(graceMs, answerMs / 2);
   return { answerMs, overMs: cutMs, cutMs };
-};
-
-const inTime = async (work: Promise<unknown>, ms: number): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 };
 
 export const createRuntime = (options: RuntimeOptions): Runtime => {
@@ -130,8 +122,8 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     terminate: async () => {
       ending.abort(timeIsOver());
       for (const time of open) time.end();
-      await inTime(settled(), endingMs);
-      await inTime(gateways.flush(), flushMs);
+      await within(settled(), endingMs);
+      await within(gateways.flush(), flushMs);
     },
   };
 };

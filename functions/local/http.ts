@@ -6,6 +6,8 @@ import type { ServerConfig } from "../../lib/config-types.ts";
 import { GatewayError } from "../../lib/model/error.ts";
 import { requestIdPattern } from "../../lib/model/id.ts";
 import { writeBody } from "../../lib/http/write.ts";
+import { createBackground } from "../shared/background.ts";
+import { within } from "../shared/within.ts";
 import { readBody } from "./body.ts";
 import { createOutbox } from "./outbox.ts";
 
@@ -41,16 +43,6 @@ const newRequestId = (): string => {
 /** How often Node looks for callers that are too slow with their headers. */
 const checkMs = (config: ServerConfig): number => Math.min(5_000, Math.max(10, config.headersTimeoutMs / 2));
 
-/** Resolves with the work, or when the time is over. */
-const within = async (work: Promise<unknown>, ms: number): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, ms));
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
-};
-
 export type HttpServer = {
   server: Server;
   /** Refuses new work, lets running streams end for `drainMs`, then cuts them. */
@@ -58,7 +50,7 @@ export type HttpServer = {
 };
 
 export const createHttpServer = (handler: Handler, config: ServerConfig): HttpServer => {
-  const pending = new Set<Promise<unknown>>();
+  const background = createBackground();
   /** The answers each connection still owes: a pipelined one is told nothing by Node when its connection closes. */
   const owed = new Map<Socket, Map<ServerResponse, AbortController>>();
   const outbox = createOutbox();
@@ -145,12 +137,7 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
       requestId: given !== undefined && requestIdPattern.test(given) ? given : newRequestId(),
       signal: leaving.signal,
       deadline: Number.POSITIVE_INFINITY,
-      waitUntil: (work) => {
-        const over = (): void => void pending.delete(work);
-        pending.add(work);
-        // Whoever hands it over answers for its failures.
-        work.then(over, over);
-      },
+      waitUntil: background.track,
     };
     let failure: unknown;
     if (call.method !== "GET" && call.method !== "HEAD") {
@@ -215,7 +202,7 @@ export const createHttpServer = (handler: Handler, config: ServerConfig): HttpSe
           setTimeout(resolve, 1_000);
         });
       // Runs outlive their callers, but not the process for long: what is cut is taken up by the next one's sweep.
-      await within(Promise.allSettled(pending), until - Date.now());
+      await within(Promise.allSettled(background.works), until - Date.now());
     },
   };
 };

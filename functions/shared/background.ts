@@ -1,9 +1,9 @@
-// What a process does behind its calls: each piece of work until it is over.
+// What a process, or a call, does behind its answers: each piece of work until it is over.
 
 export type Background = {
   /** What is under way. */
   works: ReadonlySet<Promise<unknown>>;
-  /** Whether it fails is its own affair. */
+  /** Whoever hands it over answers for its failures. */
   track: (work: Promise<unknown>) => void;
 };
 

@@ -26,15 +26,3 @@ export const withSecrets = (env: Environment, members: Members): Environment => 
   for (const [member, value] of Object.entries(members)) if (!unnamed.has(member)) filled[variableOf(member)] ||= value;
   return filled;
 };
-
-/** Opened once, at the first use; a failure is told each time, not kept. */
-export const once = <T>(open: () => Promise<T>): (() => Promise<T>) => {
-  let opening: Promise<T> | undefined;
-  return () => {
-    opening ??= open().catch((thrown: unknown) => {
-      opening = undefined;
-      throw thrown;
-    });
-    return opening;
-  };
-};

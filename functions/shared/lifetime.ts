@@ -1,6 +1,7 @@
 // One call's time on a platform that bounds it: when its answer must end, when what outlives the answer must, and what is waited for before the
 // process may sleep.
 import { timeIsOver } from "../../lib/model/deadline.ts";
+import { createBackground } from "./background.ts";
 
 export type Lifetime = {
   /** Milliseconds since 1970 by which an answer must be whole. */
@@ -43,7 +44,7 @@ export const boundsOf = (remainingMs: number): Bounds => {
 export const openLifetime = ({ answerMs, overMs, cutMs }: Bounds, now: () => number): Lifetime => {
   const answer = new AbortController();
   const all = new AbortController();
-  const pending = new Set<Promise<unknown>>();
+  const pending = createBackground();
   const stop = (): void => answer.abort(timeIsOver());
   const timers = [setTimeout(stop, answerMs), setTimeout(() => all.abort(timeIsOver()), overMs)];
   let cutNow: () => void = () => undefined;
@@ -59,12 +60,7 @@ export const openLifetime = ({ answerMs, overMs, cutMs }: Bounds, now: () => num
     signal: answer.signal,
     over: all.signal,
     cut,
-    waitUntil: (work) => {
-      const ended = (): void => void pending.delete(work);
-      pending.add(work);
-      // Whoever hands it over answers for its failures.
-      work.then(ended, ended);
-    },
+    waitUntil: pending.track,
     leave: () => answer.abort(),
     end: () => {
       stop();
@@ -74,7 +70,8 @@ export const openLifetime = ({ answerMs, overMs, cutMs }: Bounds, now: () => num
     clear,
     finish: async (last) => {
       const late = cut.then(() => "late" as const);
-      while (pending.size > 0) if ((await Promise.race([Promise.allSettled(pending), late])) === "late") break;
+      while (pending.works.size > 0)
+        if ((await Promise.race([Promise.allSettled(pending.works), late])) === "late") break;
       await Promise.race([last(), late]);
       clear();
     },
